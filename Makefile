@@ -1,0 +1,43 @@
+# The newcomer's door: needs make and Python 3.11 or newer, nothing else.
+VENV   ?= .venv
+EXTRAS ?= test
+# The newest tested Python that runs and can make environments: a name on PATH may be an empty shim.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  $$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+RUN     = $(VENV)/bin/python -m
+
+help:  ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+tour: $(VENV)/has-tour  ## see a convolution, step by step
+	$(VENV)/bin/hwio tour
+
+test: $(VENV)/has-$(EXTRAS)  ## run tests and doctests (EXTRAS=test,peers adds PyTorch; ARGS="-k pad")
+	$(RUN) pytest $(ARGS)
+
+lint: $(VENV)/has-lint  ## check style and format (make format repairs)
+	$(RUN) ruff check . && $(RUN) ruff format --check .
+
+format: $(VENV)/has-lint  ## repair style and format
+	$(RUN) ruff check --fix . && $(RUN) ruff format .
+
+types: $(VENV)/has-lint  ## check types
+	$(RUN) mypy
+
+clean:  ## remove what make made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# One stamp per set of extras, so that a second make installs nothing.
+$(VENV)/has-%: pyproject.toml $(VENV)/made
+	@echo "installing hwio[$*] into $(VENV) ..."
+	@$(RUN) pip install --quiet --disable-pip-version-check -e ".[$*]"
+	@touch "$@"
+
+$(VENV)/made:
+	$(if $(PYTHON),,$(error no Python 3.11 or newer with venv found; install one (Debian: python3-venv) or say make PYTHON=/path/to/python))
+	@rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	@touch "$@"
+
+.PHONY: help tour test lint format types clean
+.NOTPARALLEL:  # two installs into one environment would collide

@@ -1,0 +1,7 @@
+"""``python -m hwio`` is ``hwio``."""
+
+import sys
+
+from hwio.cli import main
+
+sys.exit(main())

@@ -1,0 +1,80 @@
+"""What hwio raises, and the one function that words a message."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HwioError(Exception):
+    """Base of every error that hwio raises on its own account."""
+
+
+class LayoutError(HwioError, ValueError):
+    """A layout string is malformed, or does not fit the rank of its array."""
+
+
+class ShapeError(HwioError, ValueError):
+    """The sizes of two arguments clash, or an option leaves no output."""
+
+
+class OptionError(HwioError, ValueError):
+    """An option has a value outside the accepted ones."""
+
+
+class DTypeError(HwioError, TypeError):
+    """An array holds something that can't be convolved."""
+
+
+class ArgumentTypeError(HwioError, TypeError):
+    """An argument is of a type that hwio does not take."""
+
+
+class LimitError(HwioError, MemoryError):
+    """A call would need more memory than its limit; nothing was allocated."""
+
+
+class RangeError(HwioError, OverflowError):
+    """An exact integer result does not fit the output dtype."""
+
+
+def word(rule: str, facts: Iterable[str] = (), fix: str | None = None) -> str:
+    """Word a message: the broken rule, the facts in letters, something to type.
+
+    Parameters
+    ----------
+    rule : str
+        The rule that is broken, with both values, in the user's words.
+    facts : iterable of str
+        Lines that show the shapes or the arithmetic.
+    fix : str, optional
+        What the user can type instead.
+
+    Returns
+    -------
+    str
+        The rule, then each fact and the fix on a line of its own, indented by two.
+
+    Examples
+    --------
+    >>> print(word("stride=0 is not a step", ["stride counts cells"], "stride=1"))
+    stride=0 is not a step
+      stride counts cells
+      fix: stride=1
+    """
+    lines = [rule, *(f"  {fact}" for fact in facts)]
+    if fix is not None:
+        lines.append(f"  fix: {fix}")
+    return "\n".join(lines)
+
+
+def nearest(given: object, accepted: Iterable[str]) -> str | None:
+    """Return the accepted word most like the given one, or None.
+
+    Examples
+    --------
+    >>> nearest("wingrad", ["einsum", "winograd"])
+    'winograd'
+    """
+    found = difflib.get_close_matches(str(given).lower(), list(accepted), n=1, cutoff=0.6)
+    return found[0] if found else None

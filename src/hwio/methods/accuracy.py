@@ -1,0 +1,99 @@
+"""Published error bounds: how far a result may lie from the exact one.
+
+u is the unit roundoff of the arithmetic (2^-24 for float32, 2^-53 for float64), K the products in
+one output number, A = conv(|x|, |w|), η the smallest subnormal. A direct sum of K products errs by
+at most K·u/(1 - K·u)·A (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1);
+roundings rarely conspire, so the bound tested here is the sharper 4·√K·u·A.
+
+A fixed tolerance is the wrong tool: outputs near zero beside large products fail it though they are
+right, and a wrong kernel can pass a test of means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from hwio.methods.im2col import conv_im2col
+
+if TYPE_CHECKING:
+    from hwio.shapes.geometry import Geometry
+    from hwio.types import Array
+
+
+def direct_bound(x: Array, w: Array, geo: Geometry, u: float) -> Array:
+    """T1: 4·√K·u·conv(|x|, |w|), for every way that sums the products themselves.
+
+    Parameters
+    ----------
+    x : array, shape (n, *in, c)
+        Padded, one group, real or complex.
+    w : array, shape (*kernel, c, o)
+    geo : Geometry
+    u : float
+        Unit roundoff.
+
+    Returns
+    -------
+    float64 array, shape (n, *out, o)
+    """
+    k = prod(w.shape[:-1]) * (4 if np.iscomplexobj(x) or np.iscomplexobj(w) else 1)
+    sizes = conv_im2col(np.abs(x).astype(np.float64), np.abs(w).astype(np.float64), geo)
+    bound: Array = 4 * sqrt(k) * u * sizes + k * _tiny(u)
+    return bound
+
+
+def tile_bound(x: Array, w: Array, geo: Geometry, u: float, m: int) -> Array:
+    """T4: c_m·u·S·max(1, √(c/64)), S = Σ_c max|x_c| over the tile · Σ|w_c|, for Winograd.
+
+    c_2 = 16 and c_4 = 160 in two dimensions; an axis more or less changes the power.
+    """
+    n, c, ndim = x.shape[0], x.shape[-1], geo.ndim
+    factor = {2: 16.0, 4: 160.0}[m] ** (ndim / 2)
+    counts = tuple(-(-out // m) for out in geo.out_size)
+    spare = [(0, k * m + 2 - s) for k, s in zip(counts, x.shape[1:-1], strict=True)]
+    grown = np.pad(np.abs(x).astype(np.float64), [(0, 0), *spare, (0, 0)])
+    tiles = sliding_window_view(grown, (m + 2,) * ndim, tuple(range(1, ndim + 1)))
+    tiles = tiles[(slice(None), *(slice(None, None, m),) * ndim)]
+    largest = tiles.max(axis=tuple(range(-ndim, 0)))  # (n, *tiles, c)
+    norms = np.abs(w).astype(np.float64).sum(axis=tuple(range(ndim)))  # (c, o)
+    s = largest @ norms  # (n, *tiles, o)
+    for axis in range(1, ndim + 1):
+        s = np.repeat(s, m, axis)
+    s = s[(slice(n), *(slice(out) for out in geo.out_size))]
+    bound: Array = factor * u * s * max(1.0, sqrt(c / 64)) + c * 36 * _tiny(u)
+    return bound
+
+
+def spectrum_bound(x: Array, w: Array, geo: Geometry, u: float) -> Array:
+    """T5: 4·u·‖image‖₂·‖filter‖₂, for the FFT; one number per image and filter."""
+    images = np.sqrt((np.abs(x).astype(np.float64) ** 2).reshape(x.shape[0], -1).sum(1))
+    filters = np.sqrt((np.abs(w).astype(np.float64) ** 2).reshape(-1, w.shape[-1]).sum(0))
+    each = 4 * u * images[:, None] * filters + _tiny(u)  # (n, o)
+    shape = (x.shape[0], *(1,) * geo.ndim, w.shape[-1])
+    return np.broadcast_to(each.reshape(shape), (x.shape[0], *geo.out_size, w.shape[-1]))
+
+
+def _tiny(u: float) -> float:
+    """Return the smallest subnormal of the format with this roundoff."""
+    return 2.0**-149 if u > 2.0**-40 else 5e-324
+
+
+def _f2(x: Array, w: Array, geo: Geometry, u: float) -> Array:
+    return tile_bound(x, w, geo, u, 2)
+
+
+def _f4(x: Array, w: Array, geo: Geometry, u: float) -> Array:
+    return tile_bound(x, w, geo, u, 4)
+
+
+BOUNDS: dict[str, Callable[[Array, Array, Geometry, float], Array]] = {
+    "T1": direct_bound,
+    "T4_2": _f2,
+    "T4_4": _f4,
+    "T5": spectrum_bound,
+}

@@ -1,0 +1,89 @@
+"""Windows as rows of a matrix, filters as columns, one matrix product.
+
+    y.reshape(n, pixels, o) = rows (n, pixels, taps·c) @ w.reshape(taps·c, o)
+
+Row order is the output's, column order is the weights' "HWI", so HWIO weights need no copy. The
+rows are copied piece by piece: a piece never holds more than ``PIECE`` bytes (or one row), however
+large x is. Each image is multiplied on its own, so it gets the same bits in any batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hwio.shapes.windows import windows
+
+if TYPE_CHECKING:
+    from hwio.shapes.geometry import Geometry
+    from hwio.types import Array
+
+PIECE = 1 << 20  # bytes of rows at a time: they stay in the second-level cache
+
+
+def conv_im2col(x: Array, w: Array, geo: Geometry) -> Array:
+    """Convolve by matrix products over bounded pieces of the patch matrix.
+
+    Parameters
+    ----------
+    x : array, shape (n, *in, c)
+    w : array, shape (*kernel, c, o)
+    geo : Geometry
+
+    Returns
+    -------
+    array, shape (n, *out, o)
+    """
+    n, filters = x.shape[0], w.shape[-1]
+    depth = prod(w.shape[:-1])
+    views = windows(x, geo)  # (n, *out, *kernel, c)
+    matrix = np.ascontiguousarray(w.reshape(depth, filters))  # (taps·c, o)
+    pixels = prod(geo.out_size)
+    if n * pixels * depth * x.itemsize <= PIECE or _is_matrix(x, geo):
+        rows = views.reshape(n, pixels, depth)
+        return (rows @ matrix).reshape(n, *geo.out_size, filters)
+    y = np.empty((n, *geo.out_size, filters), x.dtype)
+    for image, piece in product(range(n), list(pieces(geo.out_size, depth * x.itemsize))):
+        block = y[(image, *piece)]  # (*part of out, o)
+        rows = views[(image, *piece)].reshape(-1, depth)  # (cells of the piece, taps·c)
+        block[...] = (rows @ matrix).reshape(block.shape)
+    return y
+
+
+def _is_matrix(x: Array, geo: Geometry) -> bool:
+    """Tell whether x itself is the patch matrix: 1×1 taps on neighbouring cells."""
+    one = (1,) * geo.ndim
+    return geo.kernel == one == geo.stride and x.flags.c_contiguous
+
+
+def pieces(out_size: tuple[int, ...], row_bytes: int) -> Iterator[tuple[slice, ...]]:
+    """Cut the output cells of one image into blocks of at most ``PIECE`` bytes of rows.
+
+    The cut runs along the first axis whose single step fits; axes before it go one by one. It
+    depends on the sizes of one image alone.
+
+    Examples
+    --------
+    >>> list(pieces((4, 4), row_bytes=1 << 17))  # 8 rows of 128 KiB fit
+    [(slice(0, 2, None), slice(0, 4, None)), (slice(2, 4, None), slice(0, 4, None))]
+    """
+    axis = 0
+    while axis + 1 < len(out_size) and prod(out_size[axis + 1 :]) * row_bytes > PIECE:
+        axis += 1
+    step = max(1, PIECE // max(1, prod(out_size[axis + 1 :]) * row_bytes))
+    whole = tuple(slice(0, size) for size in out_size[axis + 1 :])
+    for lead in product(*(range(size) for size in out_size[:axis])):
+        before = tuple(slice(i, i + 1) for i in lead)
+        for start in range(0, out_size[axis], step):
+            yield (*before, slice(start, min(start + step, out_size[axis])), *whole)
+
+
+def im2col_bytes(geo: Geometry, itemsize: int) -> int:
+    """Rows and products of one piece."""
+    row = geo.depth * itemsize
+    rows = min(geo.n * geo.pixels, max(1, PIECE // max(1, row)))
+    return rows * (row + geo.group_filters * itemsize)

@@ -1,0 +1,1 @@
+"""What users call, and the only place where arguments are checked."""

@@ -1,0 +1,85 @@
+"""Integers: exact or an error, never a silent wrap.
+
+Every partial sum is at most K·max|x|·max|w|. Where that stays below 2^24 (2^53) every intermediate
+is an integer that float32 (float64) holds exactly, so the fast matrix product serves; above that
+int64 or uint64 does. The result is checked against the output dtype before it is narrowed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwio.errors import RangeError, word
+
+if TYPE_CHECKING:
+    from hwio.types import Array
+
+# the largest K·max|x|·max|w| for which rounding a transform's result is exact (TRUST E0f, E0w)
+TRANSFORM_LIMIT = 2**44
+
+
+def largest(array: Array) -> int:
+    """Return max|a| as a Python int; 0 for an empty array."""
+    if array.size == 0:
+        return 0
+    return max(int(array.max()), -int(array.min()))
+
+
+def compute_dtype(bound: int, out: np.dtype[Any], *, transforms: bool) -> np.dtype[Any] | None:
+    """Return a dtype in which every partial sum is exact, or None if there is none.
+
+    Parameters
+    ----------
+    bound : int
+        K·max|x|·max|w| plus max|b|.
+    out : dtype
+        The output's.
+    transforms : bool
+        Whether the method sums in another space, which leaves fractions.
+
+    Examples
+    --------
+    >>> compute_dtype(2**20, np.dtype("int32"), transforms=False)
+    dtype('float32')
+    """
+    if transforms:
+        return np.dtype(np.float64) if bound < TRANSFORM_LIMIT else None
+    if bound <= 2**24:
+        return np.dtype(np.float32)
+    if bound <= 2**53:
+        return np.dtype(np.float64)
+    if bound < 2**63:
+        return np.dtype(np.int64)
+    if bound < 2**64 and out == np.uint64:
+        return np.dtype(np.uint64)
+    return np.dtype(np.float64) if out.kind == "f" else None
+
+
+def range_message(bound: int, parts: str, out: np.dtype[Any]) -> str:
+    """Word an accumulator that can't be exact."""
+    rule = f"the sum can reach {bound}, more than {out} or any exact accumulator holds"
+    return word(rule, [parts], "out_dtype=np.float64 for a rounded result")
+
+
+def narrow(y: Array, out: np.dtype[Any]) -> Array:
+    """Return exact sums in the output dtype.
+
+    Raises
+    ------
+    RangeError
+        If a value leaves the output dtype.
+    """
+    if y.dtype == out:
+        return y
+    if y.dtype.kind == "f" and out.kind != "f":
+        y = np.rint(y)
+    if out.kind in "iu" and y.size:
+        info = np.iinfo(out)
+        low, high = int(y.min()), int(y.max())
+        if low < info.min or high > info.max:
+            rule = f"the result spans {low} … {high}, outside {out} ({info.min} … {info.max})"
+            wider = "np.int64" if low < 0 or high < 2**63 else "np.uint64"
+            raise RangeError(word(rule, [], f"out_dtype={wider}"))
+    return y.astype(out)

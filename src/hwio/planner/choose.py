@@ -1,0 +1,169 @@
+"""Choose a NumPy way: refuse what can't serve, estimate the rest, take the cheapest.
+
+The estimates are static: sizes in, microseconds out, with constants measured once on one core of a
+2020s x86 server. They only need to rank. The number of images never enters the ranking, so that an
+image gets the same bits alone and inside any batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import log2, prod
+from typing import TYPE_CHECKING
+
+from hwio.methods import METHODS
+from hwio.methods.fft import fast_length
+from hwio.planner.plan import Plan
+
+if TYPE_CHECKING:
+    from hwio.shapes.geometry import Geometry
+
+MAC_US = 1 / 60e3  # one multiply-add inside a large matrix product
+ELEMENT_US = 1 / 1.5e3  # one number copied, or added in place
+CALL_US = 1.5  # one NumPy call on small arrays
+# what a method behind "auto" may allocate beside x, w and y, unless y itself is larger
+AUTO_WORKSPACE = 16 << 20
+PRECISIONS = {
+    "highest": "T1 for every element, on any data: direct sums only",
+    "high": "relative 2-norm per image <= 2e-5: also FFT and Winograd",
+    "medium": "as high; half-precision products come with compiled kernels",
+}
+_HUNGRY = "shows the idea; its temporaries grow with every product"
+
+
+def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str = "auto") -> Plan:
+    """Decide how one geometry is computed.
+
+    Parameters
+    ----------
+    geo : Geometry
+    itemsize : int
+        Bytes of one number in the dtype of the computation.
+    precision : {"highest", "high", "medium"}
+    method : str
+        "auto", or the key of a method: then that one is the plan.
+
+    Returns
+    -------
+    Plan
+    """
+    padded = prod((geo.n, *geo.padded_size, geo.in_channels)) * itemsize if geo.padded else 0
+    one = geo if geo.groups == 1 else replace(
+        geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1
+    )
+    space = {
+        name: m.workspace(geo if m.grouped else one, itemsize) + padded for name, m in METHODS.items()
+    }
+    if method != "auto":
+        others = {name: f"method={method!r} was asked for" for name in METHODS if name != method}
+        return Plan(method, "asked for", others, geo, space[method])
+    costs: dict[str, float] = {}
+    rejected: dict[str, str] = {}
+    for name in METHODS:
+        why = _refusal(name, geo, precision, space[name] - padded, itemsize)
+        if why:
+            rejected[name] = why
+        else:
+            costs[name] = COSTS[name](replace(geo, n=1))
+    best = min(costs, key=lambda name: costs[name])
+    for name, cost in costs.items():
+        if name != best:
+            rejected[name] = f"about {_time(cost)} per image against {_time(costs[best])}"
+    order = {name: rejected[name] for name in METHODS if name in rejected}
+    return Plan(best, _reason(best, geo, costs[best]), order, geo, space[best])
+
+
+def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int) -> str | None:
+    """Return why a method is no candidate for auto."""
+    method = METHODS[name]
+    if name not in COSTS:
+        return _HUNGRY if name in ("broadcast", "tensordot") else "shows the idea; sums one by one"
+    if method.transforms and precision == "highest":
+        return f"keeps the bound {method.bound[:2]} only; precision='high' would admit it"
+    why = method.refuses(geo)
+    if why:
+        return why
+    if name == "taps" and geo.group_channels > 1 and geo.groups > 1:
+        return "many small products in grouped convolution"
+    room = max(AUTO_WORKSPACE, prod(geo.y_shape) * itemsize)
+    if name != "im2col" and space > room:
+        return f"needs {space / 2**20:.0f} MiB beside the arrays"
+    return None
+
+
+def _im2col_cost(geo: Geometry) -> float:
+    """Copy every window, then one product per group."""
+    copied = 0 if geo.kernel == (1,) * geo.ndim == geo.stride else geo.pixels * geo.depth
+    return geo.groups * (4 * CALL_US + copied * ELEMENT_US) + geo.macs * MAC_US
+
+
+def _taps_cost(geo: Geometry) -> float:
+    """One pass over the output, and one product, per tap."""
+    taps = prod(geo.kernel)
+    passes = taps * geo.pixels * geo.out_channels * ELEMENT_US
+    if geo.group_channels == 1:
+        return CALL_US * (3 + 6 * taps) + 2 * passes
+    rows = prod(geo.out_size[:-1])  # the product is made row by row of the last axis
+    return taps * (5 * CALL_US + rows * 0.4) + passes + 1.3 * geo.macs * MAC_US
+
+
+def _fft_cost(geo: Geometry) -> float:
+    """Transform filters, image and output; one product per frequency."""
+    cells = prod(fast_length(n) for n in geo.padded_size)
+    c, o, g = geo.group_channels, geo.group_filters, geo.groups
+    transforms = cells * log2(max(cells, 2)) * g * (c * o + c + o) * 0.0015
+    return g * 60 + transforms + g * cells * (0.4 + c * o * 0.0015)
+
+
+def _winograd_cost(geo: Geometry, m: int) -> float:
+    """Transform tiles, multiply per position, transform back."""
+    tiles = prod(-(-out // m) for out in geo.out_size)
+    spots = (m + 2) ** geo.ndim
+    c, o, g = geo.group_channels, geo.group_filters, geo.groups
+    moved = spots * (2.5 * geo.ndim * tiles * (c + o) + c * o)
+    return g * (90 + moved * ELEMENT_US + spots * tiles * c * o * MAC_US)
+
+
+def _winograd2_cost(geo: Geometry) -> float:
+    return _winograd_cost(geo, 2)
+
+
+def _winograd4_cost(geo: Geometry) -> float:
+    return _winograd_cost(geo, 4)
+
+
+COSTS = {
+    "im2col": _im2col_cost,
+    "taps": _taps_cost,
+    "fft": _fft_cost,
+    "winograd": _winograd2_cost,
+    "winograd4": _winograd4_cost,
+}
+
+
+def _reason(name: str, geo: Geometry, cost: float) -> str:
+    """Say why the cheapest is the cheapest."""
+    if name == "im2col" and geo.kernel == (1,) * geo.ndim:
+        why = "1×1 taps: x is the patch matrix already, one matrix product"
+    elif name == "im2col":
+        why = f"one matrix product of {geo.depth} × {geo.group_filters} weights with rows of windows"
+    elif name == "taps" and geo.group_channels == 1:
+        why = f"each filter sees one channel: {prod(geo.kernel)} shifted products, no patch matrix"
+    elif name == "taps":
+        why = f"{prod(geo.kernel)} products over {geo.group_channels} channels, no patch matrix"
+    else:
+        why = METHODS[name].idea
+    return f"{why}; about {_time(cost)} per image"
+
+
+def _time(us: float) -> str:
+    """Write microseconds in a fitting unit.
+
+    Examples
+    --------
+    >>> _time(1234.5)
+    '1.2 ms'
+    """
+    if us < 1000:
+        return f"{us:.1f} µs"
+    return f"{us / 1e3:.1f} ms" if us < 1e6 else f"{us / 1e6:.1f} s"

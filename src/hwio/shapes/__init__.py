@@ -1,0 +1,1 @@
+"""The ground: layouts, padding, sizes and window views; no array arithmetic."""

@@ -1,0 +1,165 @@
+"""Geometry: every size of one convolution, worked out once in Python integers.
+
+One spatial axis, with input size n, padding (low, high), kernel k, dilation d and stride s:
+
+    out = floor((n + low + high - d·(k - 1) - 1) / s) + 1
+
+(Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", relation 15.)
+Output cell o meets input cell o·s - low + t·d with tap t. Python integers don't overflow, so a
+dilation of 2^61 is caught here and nothing is allocated before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from hwio.errors import ShapeError, word
+from hwio.shapes.layout import SPATIAL
+
+if TYPE_CHECKING:
+    from hwio.types import Pads
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The sizes of one convolution; tuples hold one entry per spatial axis.
+
+    Attributes
+    ----------
+    n : int
+        Images.
+    in_size, kernel, out_size : tuple of int
+        Cells of x (without padding), of one filter and of y.
+    in_channels, out_channels, groups : int
+        C of x, O of w, and into how many groups both are split.
+    stride, dilation : tuple of int
+    padding : tuple of pairs of int
+        (low, high).
+    """
+
+    n: int
+    in_size: tuple[int, ...]
+    in_channels: int
+    kernel: tuple[int, ...]
+    out_channels: int
+    out_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: Pads
+    groups: int = 1
+
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes."""
+        return len(self.in_size)
+
+    @property
+    def letters(self) -> str:
+        """The spatial letters, W, HW or DHW."""
+        return SPATIAL[len(self.in_size)]
+
+    @property
+    def padded(self) -> bool:
+        """Whether any side has padding."""
+        return any(low or high for low, high in self.padding)
+
+    @property
+    def padded_size(self) -> tuple[int, ...]:
+        """Cells of x with its padding."""
+        pairs = zip(self.in_size, self.padding, strict=True)
+        return tuple(size + low + high for size, (low, high) in pairs)
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """Cells that one filter spans, (k - 1)·d + 1."""
+        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+    @property
+    def depth(self) -> int:
+        """Products in one output number: taps times in-channels of a group."""
+        return prod(self.kernel) * self.group_channels
+
+    @property
+    def group_channels(self) -> int:
+        """In-channels that one filter sees, w's I."""
+        return self.in_channels // self.groups
+
+    @property
+    def group_filters(self) -> int:
+        """Filters of one group."""
+        return self.out_channels // self.groups
+
+    @property
+    def pixels(self) -> int:
+        """Output cells of one image."""
+        return prod(self.out_size)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds in all."""
+        return self.n * self.pixels * self.out_channels * self.depth
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """Shape of x as (n, *in, c)."""
+        return (self.n, *self.in_size, self.in_channels)
+
+    @property
+    def w_shape(self) -> tuple[int, ...]:
+        """Shape of w as (*kernel, i, o)."""
+        return (*self.kernel, self.group_channels, self.out_channels)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """Shape of y as (n, *out, o)."""
+        return (self.n, *self.out_size, self.out_channels)
+
+
+def arithmetic(n: int, pair: tuple[int, int], k: int, d: int, s: int) -> str:
+    """Write the size of one axis out.
+
+    Examples
+    --------
+    >>> arithmetic(5, (0, 0), 3, 1, 1)
+    'floor((5 + 0 + 0 − 1·(3−1) − 1) / 1) + 1 = 3'
+    """
+    size = (n + sum(pair) - d * (k - 1) - 1) // s + 1
+    return f"floor(({n} + {pair[0]} + {pair[1]} − {d}·({k}−1) − 1) / {s}) + 1 = {size}"
+
+
+def out_sizes(
+    in_size: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: Pads,
+) -> tuple[int, ...]:
+    """Return the output size of every spatial axis.
+
+    Raises
+    ------
+    ShapeError
+        If a kernel has side 0, or spans more cells than the padded input has.
+    """
+    sizes = []
+    letters = SPATIAL[len(in_size)]
+    for axis, n, k, s, d, pair in zip(
+        letters, in_size, kernel, stride, dilation, padding, strict=True
+    ):
+        if k == 0:
+            rule = f"w has no taps on {axis}: its size there is 0"
+            raise ShapeError(word(rule, [], "a kernel needs at least 1 tap on each spatial axis"))
+        reach = (k - 1) * d + 1
+        room = n + sum(pair)
+        if reach > room:
+            rule = f"the kernel spans {reach} cells on {axis} but the padded input has {room}"
+            facts = [
+                f"kernel  ({k} − 1)·{d} + 1 = {reach}      {k} taps, dilation {d}",
+                f"input   {pair[0]} + {n} + {pair[1]} = {room}      padding low, x, padding high",
+            ]
+            fix = f"at least {reach - n} padding cells on {axis}"
+            raise ShapeError(word(rule, facts, fix + (" or a smaller dilation" if d > 1 else "")))
+        sizes.append((room - reach) // s + 1)
+    return tuple(sizes)

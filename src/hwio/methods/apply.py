@@ -34,9 +34,7 @@ def apply_method(method: Method, x: Array, w: Array, geo: Geometry) -> Array:
     if geo.groups == 1 or method.grouped:
         y = method.function(x, w, geo)
         return _mend(y, x, w, geo) if method.transforms else y
-    one = replace(
-        geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1
-    )
+    one = replace(geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1)
     y = np.empty((x.shape[0], *geo.out_size, w.shape[-1]), x.dtype)
     for g in range(geo.groups):
         channels = slice(g * one.in_channels, (g + 1) * one.in_channels)

@@ -38,5 +38,5 @@ def conv_broadcast(x: Array, w: Array, geo: Geometry) -> Array:
 
 
 def broadcast_bytes(geo: Geometry, itemsize: int) -> int:
-    """All products of one group at once."""
+    """Count all products of one group at once."""
     return geo.macs // geo.groups * itemsize

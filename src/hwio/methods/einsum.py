@@ -43,6 +43,6 @@ def conv_einsum(x: Array, w: Array, geo: Geometry) -> Array:
 
 
 def einsum_bytes(geo: Geometry, itemsize: int) -> int:
-    """Nothing beside the output."""
+    """Count nothing: there is no temporary beside the output."""
     del geo, itemsize
     return 0

@@ -77,7 +77,7 @@ def fast_length(n: int) -> int:
 
 
 def fft_bytes(geo: Geometry, itemsize: int) -> int:
-    """Spectra of the filters of one group, of one image and of its output."""
+    """Count spectra of the filters of one group, of one image and of its output."""
     del itemsize  # always complex128
     cells = 1
     for n in geo.padded_size:

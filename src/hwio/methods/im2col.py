@@ -45,7 +45,8 @@ def conv_im2col(x: Array, w: Array, geo: Geometry) -> Array:
     pixels = prod(geo.out_size)
     if n * pixels * depth * x.itemsize <= PIECE or _is_matrix(x, geo):
         rows = views.reshape(n, pixels, depth)
-        return (rows @ matrix).reshape(n, *geo.out_size, filters)
+        y: Array = (rows @ matrix).reshape(n, *geo.out_size, filters)
+        return y
     y = np.empty((n, *geo.out_size, filters), x.dtype)
     for image, piece in product(range(n), list(pieces(geo.out_size, depth * x.itemsize))):
         block = y[(image, *piece)]  # (*part of out, o)
@@ -83,7 +84,7 @@ def pieces(out_size: tuple[int, ...], row_bytes: int) -> Iterator[tuple[slice, .
 
 
 def im2col_bytes(geo: Geometry, itemsize: int) -> int:
-    """Rows and products of one piece."""
+    """Count rows and products of one piece."""
     row = geo.depth * itemsize
     rows = min(geo.n * geo.pixels, max(1, PIECE // max(1, row)))
     return rows * (row + geo.group_filters * itemsize)

@@ -8,7 +8,7 @@ A slice of x as large as a filter meets filter k = w[..., k]; multiply, sum, nex
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def conv_loop(x: Array, w: Array, geo: Geometry) -> Array:
     for image, k in product(range(x.shape[0]), range(w.shape[-1])):
         for cell in product(*map(range, geo.out_size)):
             corner = (i * s for i, s in zip(cell, geo.stride, strict=True))
-            window = tuple(
+            window: tuple[Any, ...] = tuple(
                 slice(at, at + reach, d)
                 for at, reach, d in zip(corner, geo.reach, geo.dilation, strict=True)
             )
@@ -44,5 +44,5 @@ def conv_loop(x: Array, w: Array, geo: Geometry) -> Array:
 
 
 def loop_bytes(geo: Geometry, itemsize: int) -> int:
-    """One slice times one filter."""
+    """Count one slice times one filter."""
     return geo.depth * itemsize

@@ -69,5 +69,5 @@ def _add_dense(total: Array, shifted: Array, weights: Array, geo: Geometry) -> N
 
 
 def taps_bytes(geo: Geometry, itemsize: int) -> int:
-    """One image of output-sized products; x too where it is not contiguous."""
+    """Count one image of output-sized products."""
     return geo.pixels * geo.out_channels * itemsize

@@ -36,5 +36,5 @@ def conv_tensordot(x: Array, w: Array, geo: Geometry) -> Array:
 
 
 def tensordot_bytes(geo: Geometry, itemsize: int) -> int:
-    """The whole patch matrix of one group."""
+    """Count the whole patch matrix of one group."""
     return geo.n * geo.pixels * geo.depth * itemsize

@@ -40,7 +40,10 @@ TRANSFORMS = {
             float,
         ),
         np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
-        np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]], float),
+        np.array(
+            [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
+            float,
+        ),
     ),
 }
 
@@ -87,7 +90,9 @@ def _conv_tiles(x: Array, w: Array, geo: Geometry, m: int) -> Array:
         v = v.reshape(u.shape[0], prod(counts), x.shape[-1])
         products = (v @ u).reshape(*(m + 2,) * ndim, *counts, filters)
         z = _along(to_output, products, range(ndim))  # (m, m, *tiles, o)
-        order = [axis for pair in zip(range(ndim, 2 * ndim), range(ndim), strict=True) for axis in pair]
+        order = [
+            axis for pair in zip(range(ndim, 2 * ndim), range(ndim), strict=True) for axis in pair
+        ]
         z = z.transpose(*order, 2 * ndim)  # (tiles, m, tiles, m, o)
         out[...] = z.reshape(*(k * m for k in counts), filters)[whole]
     return y
@@ -112,18 +117,18 @@ def winograd_refuses(geo: Geometry) -> str | None:
 
 
 def winograd2_bytes(geo: Geometry, itemsize: int) -> int:
-    """Transformed filters, tiles and products of one image and group."""
+    """Count transformed filters, tiles and products of one image and group."""
     return _tile_bytes(geo, itemsize, 2)
 
 
 def winograd4_bytes(geo: Geometry, itemsize: int) -> int:
-    """Transformed filters, tiles and products of one image and group."""
+    """Count transformed filters, tiles and products of one image and group."""
     return _tile_bytes(geo, itemsize, 4)
 
 
 def _tile_bytes(geo: Geometry, itemsize: int, m: int) -> int:
     """Count the transformed arrays; a transform holds its input and output at once."""
-    spots = (m + 2) ** geo.ndim
-    tiles = prod(-(-out // m) for out in geo.out_size)
+    spots: int = (m + 2) ** geo.ndim
+    tiles: int = prod(-(-out // m) for out in geo.out_size)
     c, o = geo.group_channels, geo.group_filters
     return spots * (2 * c * o + tiles * (2 * c + 2 * o)) * itemsize

@@ -99,7 +99,7 @@ def as_dtype(value: Any, name: str) -> np.dtype[Any]:
     if dtype is None or dtype.kind not in "fciu" or dtype.char in "gG":
         rule = f"{name}={value!r} is not a dtype of results"
         raise DTypeError(word(rule, [f"accepted: {ACCEPTED}"], f"{name}=np.float32"))
-    return dtype
+    return np.dtype(dtype)
 
 
 def integer_result(x: np.dtype[Any], w: np.dtype[Any]) -> np.dtype[Any]:

@@ -114,7 +114,7 @@ def conv(
     Examples
     --------
     >>> import numpy as np, hwio
-    >>> x = np.arange(5.0).reshape(1, 5, 1)            # one signal, one channel
+    >>> x = np.arange(5.0).reshape(1, 5, 1)  # one signal, one channel
     >>> w = np.array([1.0, 0.0, -1.0]).reshape(3, 1, 1)
     >>> hwio.conv(x, w)[0, :, 0]
     array([-2., -2., -2.])

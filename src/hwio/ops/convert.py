@@ -117,7 +117,7 @@ def layout_recipe(change: str) -> str:
         space = _space(source)
         first = transpose_axes(source, space + "CM")
         moved = name if first == tuple(range(len(first))) else f"np.transpose({name}, {first})"
-        kernel = ", ".join("kd kh kw".split()[-len(space) :])
+        kernel = ", ".join(["kd", "kh", "kw"][-len(space) :])
         grouped = f"{moved}.reshape({kernel}, 1, c * m)"
         last = transpose_axes(space + "IO", target)
         return grouped if last == tuple(range(len(last))) else f"np.transpose({grouped}, {last})"

@@ -48,11 +48,14 @@ def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str
     Plan
     """
     padded = prod((geo.n, *geo.padded_size, geo.in_channels)) * itemsize if geo.padded else 0
-    one = geo if geo.groups == 1 else replace(
-        geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1
+    one = (
+        geo
+        if geo.groups == 1
+        else replace(geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1)
     )
     space = {
-        name: m.workspace(geo if m.grouped else one, itemsize) + padded for name, m in METHODS.items()
+        name: m.workspace(geo if m.grouped else one, itemsize) + padded
+        for name, m in METHODS.items()
     }
     if method != "auto":
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != method}
@@ -118,7 +121,7 @@ def _fft_cost(geo: Geometry) -> float:
 def _winograd_cost(geo: Geometry, m: int) -> float:
     """Transform tiles, multiply per position, transform back."""
     tiles = prod(-(-out // m) for out in geo.out_size)
-    spots = (m + 2) ** geo.ndim
+    spots: int = (m + 2) ** geo.ndim
     c, o, g = geo.group_channels, geo.group_filters, geo.groups
     moved = spots * (2.5 * geo.ndim * tiles * (c + o) + c * o)
     return g * (90 + moved * ELEMENT_US + spots * tiles * c * o * MAC_US)
@@ -146,7 +149,9 @@ def _reason(name: str, geo: Geometry, cost: float) -> str:
     if name == "im2col" and geo.kernel == (1,) * geo.ndim:
         why = "1×1 taps: x is the patch matrix already, one matrix product"
     elif name == "im2col":
-        why = f"one matrix product of {geo.depth} × {geo.group_filters} weights with rows of windows"
+        why = (
+            f"one matrix product of {geo.depth} × {geo.group_filters} weights with rows of windows"
+        )
     elif name == "taps" and geo.group_channels == 1:
         why = f"each filter sees one channel: {prod(geo.kernel)} shifted products, no patch matrix"
     elif name == "taps":

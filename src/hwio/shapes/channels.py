@@ -78,6 +78,7 @@ def _clash(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -> str:
     if groups > 1:
         facts[1] += f" / {groups}"
     fits = fitting_layouts(w_shape, channels, groups)
+    fix: str | None
     if len(fits) == 1:
         more, fix = _one_reading(layout, fits[0], channels // groups)
     elif fits:

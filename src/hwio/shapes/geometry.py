@@ -12,6 +12,7 @@ dilation of 2^61 is caught here and nothing is allocated before.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hwio.types import Pads
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: sizes that follow from the fields are kept once asked for
 class Geometry:
     """The sizes of one convolution; tuples hold one entry per spatial axis.
 
@@ -50,68 +51,79 @@ class Geometry:
     padding: Pads
     groups: int = 1
 
-    @property
+    @cached_property
     def ndim(self) -> int:
         """Number of spatial axes."""
         return len(self.in_size)
 
-    @property
+    @cached_property
     def letters(self) -> str:
         """The spatial letters, W, HW or DHW."""
         return SPATIAL[len(self.in_size)]
 
-    @property
+    @cached_property
     def padded(self) -> bool:
         """Whether any side has padding."""
         return any(low or high for low, high in self.padding)
 
-    @property
+    @cached_property
     def padded_size(self) -> tuple[int, ...]:
         """Cells of x with its padding."""
         pairs = zip(self.in_size, self.padding, strict=True)
         return tuple(size + low + high for size, (low, high) in pairs)
 
-    @property
+    @cached_property
     def reach(self) -> tuple[int, ...]:
         """Cells that one filter spans, (k - 1)·d + 1."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
-    @property
+    @cached_property
+    def step(self) -> tuple[int, ...]:
+        """The stride, cut at x's size: a larger one is never taken."""
+        return tuple(min(s, max(n, 1)) for s, n in zip(self.stride, self.padded_size, strict=True))
+
+    @cached_property
+    def tap_step(self) -> tuple[int, ...]:
+        """The dilation, cut likewise."""
+        pairs = zip(self.dilation, self.padded_size, strict=True)
+        return tuple(min(d, max(n, 1)) for d, n in pairs)
+
+    @cached_property
     def depth(self) -> int:
         """Products in one output number: taps times in-channels of a group."""
         return prod(self.kernel) * self.group_channels
 
-    @property
+    @cached_property
     def group_channels(self) -> int:
         """In-channels that one filter sees, w's I."""
         return self.in_channels // self.groups
 
-    @property
+    @cached_property
     def group_filters(self) -> int:
         """Filters of one group."""
         return self.out_channels // self.groups
 
-    @property
+    @cached_property
     def pixels(self) -> int:
         """Output cells of one image."""
         return prod(self.out_size)
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-adds in all."""
         return self.n * self.pixels * self.out_channels * self.depth
 
-    @property
+    @cached_property
     def x_shape(self) -> tuple[int, ...]:
         """Shape of x as (n, *in, c)."""
         return (self.n, *self.in_size, self.in_channels)
 
-    @property
+    @cached_property
     def w_shape(self) -> tuple[int, ...]:
         """Shape of w as (*kernel, i, o)."""
         return (*self.kernel, self.group_channels, self.out_channels)
 
-    @property
+    @cached_property
     def y_shape(self) -> tuple[int, ...]:
         """Shape of y as (n, *out, o)."""
         return (self.n, *self.out_size, self.out_channels)

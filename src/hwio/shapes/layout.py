@@ -103,7 +103,9 @@ def transpose_axes(source: str, target: str) -> tuple[int, ...]:
 def canonical(layout: Layout) -> tuple[str, str]:
     """Return the canonical letters of x and w: ("NHWC", "HWIO") or ("NHWC", "HWCM")."""
     space = layout.spatial
-    return ("N" if layout.batched else "") + space + "C", space + ("CM" if layout.depthwise else "IO")
+    return ("N" if layout.batched else "") + space + "C", space + (
+        "CM" if layout.depthwise else "IO"
+    )
 
 
 def default_layout(rank: int) -> str:

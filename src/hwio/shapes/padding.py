@@ -177,7 +177,9 @@ def _cells(value: Any, axis: str) -> int:
     """Return a number of padding cells, at least 0."""
     if isinstance(value, int) and not isinstance(value, bool) and value < 0:
         rule = f"padding={value} on {axis} is negative"
-        raise ShapeError(word(rule, ["to drop cells, slice x"], f"x[:, {-value}:{value}] on that axis"))
+        raise ShapeError(
+            word(rule, ["to drop cells, slice x"], f"x[:, {-value}:{value}] on that axis")
+        )
     return check_int(value, "padding", 0, axis)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import mul
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,11 +40,11 @@ def windows(x: Array, geo: Geometry) -> Array:
            [1., 2., 3.],
            [2., 3., 4.]])
     """
-    of_image, *of_space, of_channel = x.strides
-    steps = tuple(a * s for a, s in zip(of_space, geo.stride, strict=True))
-    taps = tuple(a * d for a, d in zip(of_space, geo.dilation, strict=True))
+    strides = x.strides
+    space = strides[1:-1]
+    steps, taps = map(mul, space, geo.step), map(mul, space, geo.tap_step)
     shape = (x.shape[0], *geo.out_size, *geo.kernel, x.shape[-1])
-    strides = (of_image, *steps, *taps, of_channel)
+    strides = (strides[0], *steps, *taps, strides[-1])
     if x.flags.c_contiguous and x.size:
         # ndarray's own constructor: a third of as_strided's time, but it wants a plain buffer
         view: Array = np.ndarray(shape, x.dtype, x, 0, strides)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hwio.errors import (
     ArgumentTypeError,
     DTypeError,
+    FileError,
     HwioError,
     LayoutError,
     LimitError,
@@ -42,6 +43,7 @@ _LATER = {
 __all__ = [
     "ArgumentTypeError",
     "DTypeError",
+    "FileError",
     "HwioError",
     "LayoutError",
     "LimitError",

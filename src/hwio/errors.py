@@ -30,6 +30,10 @@ class ArgumentTypeError(HwioError, TypeError):
     """An argument is of a type that hwio does not take."""
 
 
+class FileError(HwioError, ValueError):
+    """A file is missing, damaged, or holds nothing that hwio reads; none of it was executed."""
+
+
 class LimitError(HwioError, MemoryError):
     """A call would need more memory than its limit; nothing was allocated."""
 

@@ -71,8 +71,8 @@ def tile_bound(x: Array, w: Array, geo: Geometry, u: float, m: int) -> Array:
 
 def spectrum_bound(x: Array, w: Array, geo: Geometry, u: float) -> Array:
     """T5: 4·u·‖image‖₂·‖filter‖₂, for the FFT; one number per image and filter."""
-    images = np.sqrt((np.abs(x).astype(np.float64) ** 2).reshape(x.shape[0], -1).sum(1))
-    filters = np.sqrt((np.abs(w).astype(np.float64) ** 2).reshape(-1, w.shape[-1]).sum(0))
+    images = np.sqrt((np.abs(x).astype(np.float64) ** 2).sum(tuple(range(1, x.ndim))))
+    filters = np.sqrt((np.abs(w).astype(np.float64) ** 2).sum(tuple(range(w.ndim - 1))))
     each = 4 * u * images[:, None] * filters + _tiny(u)  # (n, o)
     shape = (x.shape[0], *(1,) * geo.ndim, w.shape[-1])
     return np.broadcast_to(each.reshape(shape), (x.shape[0], *geo.out_size, w.shape[-1]))

@@ -32,8 +32,11 @@ def apply_method(method: Method, x: Array, w: Array, geo: Geometry) -> Array:
     array, shape (n, *out, o)
     """
     if geo.groups == 1 or method.grouped:
-        y = method.function(x, w, geo)
-        return _mend(y, x, w, geo) if method.transforms else y
+        if not method.transforms:
+            return method.function(x, w, geo)
+        if not (x.size and w.size):  # nothing to transform
+            return np.zeros((x.shape[0], *geo.out_size, w.shape[-1]), x.dtype)
+        return _mend(method.function(x, w, geo), x, w, geo)
     one = replace(geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1)
     y = np.empty((x.shape[0], *geo.out_size, w.shape[-1]), x.dtype)
     for g in range(geo.groups):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAC_US = 1 / 60e3  # one multiply-add inside a large matrix product
 ELEMENT_US = 1 / 1.5e3  # one number copied, or added in place
 CALL_US = 1.5  # one NumPy call on small arrays
-# what a method behind "auto" may allocate beside x, w and y, unless y itself is larger
+# what a method behind "auto" may allocate beside x, w and y, unless one image of y is larger
 AUTO_WORKSPACE = 16 << 20
 PRECISIONS = {
     "highest": "T1 for every element, on any data: direct sums only",
@@ -88,7 +88,7 @@ def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int
         return why
     if name == "taps" and geo.group_channels > 1 and geo.groups > 1:
         return "many small products in grouped convolution"
-    room = max(AUTO_WORKSPACE, prod(geo.y_shape) * itemsize)
+    room = max(AUTO_WORKSPACE, geo.pixels * geo.out_channels * itemsize)  # of one image
     if name != "im2col" and space > room:
         return f"needs {space / 2**20:.0f} MiB beside the arrays"
     return None

@@ -1,0 +1,206 @@
+"""The grammar of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from hwio import __version__
+from hwio.cli.inputs import read_shape
+from hwio.methods import METHODS
+from hwio.shapes.padding import PADDING_MODES, PADDINGS
+
+EXAMPLES = """\
+examples to copy:
+  hwio tour                                      the whole story, on this machine
+  hwio explain 2,5,7,4 3,3,4,8                   sizes, costs, how to read w
+  hwio explain --demo --at 0,1,2,5               one output number, product by product
+  hwio explain photo.png 3,3,3,8 --padding same --stride 2
+  hwio compare --demo                            every way: same numbers? how fast?
+  hwio code --demo --method einsum               a snippet for notes
+  hwio code 1,3,32,32 8,3,3,3 --layout NCHW,OIHW --to tensorflow
+  hwio layout 3,3,4,8 --filter 5                 where one filter lies in memory
+  hwio layout 8,4,3,3 "OIHW->HWIO"               the transpose that reorders weights
+
+arrays:  2,5,7,4 (a shape) · x.npy · net.npz:key · photo.png (as x) · --demo
+exit codes:  0 fine · 1 a mismatch · 2 a question that can't be answered
+"""
+ARRAY = "a shape like 3,3,4,8, or a file .npy or .npz:key"
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with our prefix on errors and examples left as they are written."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"hwio: {message}\n  fix: {self.prog} --help shows what it takes\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``hwio``.
+
+    Examples
+    --------
+    >>> build_parser().parse_args(["explain", "--demo", "--at", "0,1,2,5"]).at
+    (0, 1, 2, 5)
+    """
+    about = "Convolution on NumPy arrays: every way of doing it, and what it says."
+    parser = _Parser(prog="hwio", description=about, epilog=EXAMPLES)
+    parser.add_argument("--version", action="version", version=f"hwio {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    _add_explain(commands)
+    _add_compare(commands)
+    _add_code(commands)
+    _add_layout(commands)
+    _add_tour(commands)
+    return parser
+
+
+def _add_explain(commands: Any) -> None:
+    """Add ``hwio explain``."""
+    parser = _command(commands, "explain", "say what a convolution does, in words and shapes")
+    _add_arrays(parser)
+    parser.add_argument("b", nargs="?", metavar="B", help="bias: one number per filter")
+    at = "trace one output number: image, row, column, filter"
+    parser.add_argument("--at", type=_index, metavar="0,1,2,5", help=at)
+    parser.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
+    parser.add_argument("--html", metavar="FILE", help="write the page that a notebook would show")
+    _add_options(parser)
+
+
+def _add_compare(commands: Any) -> None:
+    """Add ``hwio compare``."""
+    parser = _command(commands, "compare", "run every way: errors, time and memory of each")
+    _add_arrays(parser)
+    methods = f"some of {', '.join(METHODS)}"
+    parser.add_argument("--methods", type=_names, metavar="A,B", help=methods)
+    orders = "orders of w to try, such as HWIO,OHWI,OIHW"
+    parser.add_argument("--w-layouts", type=_names, metavar="A,B", help=orders)
+    orders = "orders of x to try, such as NHWC,NCHW"
+    parser.add_argument("--x-layouts", type=_names, metavar="A,B", help=orders)
+    parser.add_argument("--plot", metavar="FILE", help="draw the table as .png or .svg")
+    _add_options(parser)
+
+
+def _add_code(commands: Any) -> None:
+    """Add ``hwio code``."""
+    parser = _command(commands, "code", "print a convolution as code that runs on its own")
+    _add_arrays(parser)
+    parser.add_argument("--to", default="numpy", help="numpy, torch, tensorflow, jax or onnx")
+    _add_options(parser)
+
+
+def _add_layout(commands: Any) -> None:
+    """Add ``hwio layout``."""
+    parser = _command(commands, "layout", "show how weights lie in memory, or how to reorder them")
+    parser.add_argument("shape", metavar="SHAPE", help=ARRAY)
+    change = 'such as "OIHW->HWIO" (in quotes: > means something to the shell)'
+    parser.add_argument("change", nargs="?", metavar="CHANGE", help=change)
+    parser.add_argument("--filter", type=_whole, metavar="K", help="which filter to find")
+    parser.add_argument("--layout", metavar="LETTERS", help="how SHAPE is read (HWIO)")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _add_tour(commands: Any) -> None:
+    """Add ``hwio tour``."""
+    parser = _command(commands, "tour", "see a convolution step by step, then on a photograph")
+    parser.add_argument("--out", default="tour", metavar="DIR", help="where files go (./tour)")
+    parser.add_argument("--quick", action="store_true", help="shorter timings, rougher numbers")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _command(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
+    """Add one command, with what it is about in both helps."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
+    return parser
+
+
+def _add_arrays(parser: argparse.ArgumentParser) -> None:
+    """Add x, w and --demo."""
+    parser.add_argument("x", nargs="?", metavar="X", help=f"input: {ARRAY}, or an image")
+    parser.add_argument("w", nargs="?", metavar="W", help=f"weights: {ARRAY}")
+    demo = "x (2, 5, 7, 4) and w (3, 3, 4, 8) of the README"
+    parser.add_argument("--demo", action="store_true", help=demo)
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``hwio.conv``."""
+    group = parser.add_argument_group("the convolution")
+    group.add_argument("--stride", type=_sizes, metavar="2 | 2,1")
+    words = " | ".join(name for name in PADDINGS if name != "same_upper")
+    group.add_argument("--padding", type=_padding, metavar="PAD", help=f'{words} | 1 | "1:2,0:1"')
+    group.add_argument("--padding-mode", metavar="MODE", help=" | ".join(PADDING_MODES))
+    group.add_argument("--dilation", type=_sizes, metavar="2 | 2,1")
+    group.add_argument("--groups", type=_whole, metavar="G")
+    group.add_argument("--layout", metavar="X,W->Y", help='"NHWC,HWIO->NHWC" unless you say so')
+    group.add_argument("--flip", action="store_true", default=None, help="true convolution")
+    group.add_argument("--precision", metavar="P", help="highest | high | medium")
+    if not any(action.dest == "methods" for action in parser._actions):
+        group.add_argument("--method", metavar="M", help=f"auto | {' | '.join(METHODS)}")
+
+
+def _kind(what: str) -> Callable[[Callable[[str], Any]], Callable[[str], Any]]:
+    """Turn a reader's ValueError into argparse's, saying what was expected."""
+
+    def wrap(read: Callable[[str], Any]) -> Callable[[str], Any]:
+        def checked(text: str) -> Any:
+            try:
+                return read(text)
+            except ValueError:
+                message = f"{text!r} is not {what}"
+                raise argparse.ArgumentTypeError(message) from None
+
+        return checked
+
+    return wrap
+
+
+@_kind("a whole number")
+def _whole(text: str) -> int:
+    """Read one whole number; its range is the library's business."""
+    if not re.fullmatch(r"[+-]?\d{1,18}", text.strip()):
+        raise ValueError
+    return int(text)
+
+
+@_kind("a whole number or one per axis, such as 2 or 2,1")
+def _sizes(text: str) -> int | tuple[int, ...]:
+    """Read ``2`` or ``2,1``."""
+    if "," not in text:
+        return int(_whole(text))
+    return tuple(_whole(part) for part in text.strip("()[] ").split(",") if part.strip())
+
+
+@_kind("an index such as 0,1,2,5")
+def _index(text: str) -> tuple[int, ...]:
+    """Read ``0,1,2,5``; a negative index is for the library to judge."""
+    shape = read_shape(text)
+    return shape if shape is not None else tuple(_whole(part) for part in text.split(","))
+
+
+@_kind('a padding word, a number of cells, or pairs such as "1:2,0:1"')
+def _padding(text: str) -> Any:
+    """Read ``same``, ``1``, ``1,1`` or ``1:2,0:1``; the library judges words."""
+    text = text.strip()
+    if ":" in text:
+        return tuple(_pair(part) for part in text.split(","))
+    if re.search(r"\d", text):
+        return _sizes(text)
+    return text
+
+
+def _pair(text: str) -> tuple[int, int]:
+    """Read ``1:2`` as (low, high)."""
+    low, _, high = text.partition(":")
+    return _whole(low), _whole(high)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Read ``a,b``."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

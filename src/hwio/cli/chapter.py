@@ -1,0 +1,67 @@
+"""One chapter of the tour: what it says, and the facts behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hwio.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What one step of the tour found.
+
+    Attributes
+    ----------
+    lines : list of str
+        At most 100 columns each.
+    facts : dict
+        The same as data, for ``--json``.
+    files : tuple of Path
+        Written on the way.
+    """
+
+    lines: list[str]
+    facts: dict[str, Any]
+    files: tuple[Path, ...] = ()
+
+
+def beside(*planes: tuple[str, Array]) -> list[str]:
+    r"""Print small matrices side by side, each under its name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print("\n".join(beside(("a", np.eye(2)), ("b", np.zeros((2, 2))))))
+        a                   b
+            1.000   0.000       0.000   0.000
+            0.000   1.000       0.000   0.000
+    """
+    wides = [max(len(name), 8 * plane.shape[1]) + 4 for name, plane in planes]
+    head = "".join(f"{name:<{wide}}" for (name, _), wide in zip(planes, wides, strict=True))
+    lines = [f"    {head}".rstrip()]
+    for row in range(len(planes[0][1])):
+        parts = ["".join(f"{v:8.3f}" for v in plane[row]) for _, plane in planes]
+        joined = "".join(f"{part:<{wide}}" for part, wide in zip(parts, wides, strict=True))
+        lines.append(f"    {joined}".rstrip())
+    return lines
+
+
+def time_text(seconds: float) -> str:
+    """Write a time with three digits.
+
+    Examples
+    --------
+    >>> time_text(0.0000123), time_text(0.5)
+    ('12.3 µs', '500 ms')
+    """
+    for unit, factor in (("µs", 1e6), ("ms", 1e3)):
+        value = seconds * factor
+        if value < 999.5 or unit == "ms":
+            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+            return f"{value:.{digits}f} {unit}"
+    raise AssertionError

@@ -1,0 +1,157 @@
+"""The commands: arguments in, text or JSON out, an exit code back."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwio.cli.inputs import demo_arrays, note, read_input
+from hwio.cli.terminal import print_json
+from hwio.errors import LayoutError, LimitError, OptionError, word
+from hwio.ops.convert import layout_recipe, to_layout
+
+MISMATCH = 1
+# options of conv that every command takes; those not given keep conv's own defaults
+PASSED = ("stride", "padding", "padding_mode", "dilation", "groups", "layout", "flip", "precision")
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """``hwio explain``: what a convolution does, in words and shapes."""
+    from hwio.show.explain import explain
+
+    x, w = _arrays(options)
+    b = None if options.b is None else read_input(options.b, "b")
+    said = explain(x, w, b, at=options.at, **_passed(options, "method"))
+    for name, draw in (("svg", said.svg), ("html", said._repr_html_)):
+        path = getattr(options, name)
+        if path is not None:
+            Path(path).write_text(draw(), encoding="utf-8")
+            note(f"wrote {path}")
+    _answer(options, said)
+    return 0
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """``hwio compare``: every way, its error, time and memory; 1 if one leaves its bound."""
+    from hwio.show.compare import compare
+
+    x, w = _arrays(options)
+    chosen = {
+        name: getattr(options, name)
+        for name in ("methods", "w_layouts", "x_layouts")
+        if getattr(options, name) is not None
+    }
+    if isinstance(x, tuple) or isinstance(w, tuple):
+        note("shapes alone: the numbers are random, from a fixed seed")
+    table = compare(x, w, **chosen, **_passed(options))
+    if options.plot is not None:
+        table.plot(options.plot)
+        note(f"wrote {options.plot}")
+    _answer(options, table)
+    return 0 if table.agree else MISMATCH
+
+
+def run_code(options: argparse.Namespace) -> int:
+    """``hwio code``: a snippet that runs on its own."""
+    from hwio.show.code import code
+
+    x, w = _arrays(options)
+    text = code(x, w, to=options.to, **_passed(options, "method"))
+    if options.json:
+        print_json({"to": options.to, "code": text})
+    else:
+        print(text.rstrip("\n"))
+    return 0
+
+
+def run_layout(options: argparse.Namespace) -> int:
+    """``hwio layout``: where a filter lies, or how to reorder axes."""
+    array = read_input(options.shape, "w")
+    shape = array if isinstance(array, tuple) else array.shape
+    if options.change is not None:
+        for name in ("filter", "layout"):
+            if getattr(options, name) is not None:
+                rule = f"--{name} and {options.change!r} are two questions"
+                raise OptionError(word(rule, [], "ask them one after the other"))
+        return _change(shape, options)
+    from hwio.show.memory_map import memory_map
+
+    asked = {"layout": options.layout, "filter": options.filter}
+    _answer(options, memory_map(shape, **{k: v for k, v in asked.items() if v is not None}))
+    return 0
+
+
+def _change(shape: tuple[int, ...], options: argparse.Namespace) -> int:
+    """Print the shape after a change of layout, and the transpose that makes it."""
+    change = options.change.replace(" ", "")
+    if "->" not in change and change.isalpha():  # the shell took the > for itself
+        rule = f"{options.change!r} does not say to which layout"
+        raise LayoutError(
+            word(rule, ["> means something to the shell: use quotes"], '"OIHW->HWIO"')
+        )
+    try:
+        alike = np.broadcast_to(np.int8(0), shape)  # has the shape and takes one byte
+    except ValueError as error:
+        raise LimitError(word(f"shape {shape} is too big for NumPy", [str(error)])) from error
+    after, recipe = to_layout(alike, change).shape, layout_recipe(change)
+    before, _, target = change.partition("->")
+    if options.json:
+        shapes = {"before": shape, "after": after}
+        print_json({"from": before, "to": target, **shapes, "recipe": recipe})
+    else:
+        wide = max(len(str(shape)), len(str(after)))
+        print(f"{shape!s:{wide}}  {before}")
+        print(f"{after!s:{wide}}  {target}    {recipe}")
+    return 0
+
+
+def run_tour(options: argparse.Namespace) -> int:
+    """``hwio tour``: the whole story."""
+    from hwio.cli.tour import tour
+
+    facts = tour(Path(options.out), quick=options.quick, silent=options.json)
+    if options.json:
+        print_json(facts)
+    return 0 if facts["agree"] else MISMATCH
+
+
+def _arrays(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Read x and w, or take the demo's."""
+    if options.demo:
+        if options.x is not None:
+            rule = f"--demo brings its own x and w, but x is {options.x}"
+            raise OptionError(word(rule, [], "leave out --demo, or X and W"))
+        return demo_arrays()
+    if options.w is None:
+        rule = "x and w are missing" if options.x is None else "w is missing"
+        fix = f"hwio {options.command} {options.x or '2,5,7,4'} 3,3,4,8   or   --demo"
+        raise OptionError(word(rule, [], fix))
+    layout = getattr(options, "layout", None)
+    return read_input(options.x, "x", layout), read_input(options.w, "w")
+
+
+def _passed(options: argparse.Namespace, *more: str) -> dict[str, Any]:
+    """Return the options of conv that were given."""
+    given = {name: getattr(options, name) for name in (*PASSED, *more)}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _answer(options: argparse.Namespace, answer: Any) -> None:
+    """Print an answer, as JSON if asked."""
+    if options.json:
+        print_json(answer.to_dict())
+    else:
+        print(answer)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "explain": run_explain,
+    "compare": run_compare,
+    "code": run_code,
+    "layout": run_layout,
+    "tour": run_tour,
+}

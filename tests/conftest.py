@@ -1,7 +1,8 @@
-"""What every test shares: the Hypothesis profiles, and plots without a screen."""
+"""What every test shares: Hypothesis profiles, plots without a screen, counts at the end."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -17,3 +18,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HWIO_HYPOTHESIS_PROFILE", "ci"))
+
+COUNTS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def report(pytestconfig):
+    """Return a function that keeps a line for the end of the run: how many cases were compared."""
+    return pytestconfig.stash.setdefault(COUNTS, []).append
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash.get(COUNTS, []):
+        terminalreporter.write_line(line)

@@ -173,6 +173,7 @@ def plan(x: Any, w: Any, **options: Any) -> Plan:
 
     Examples
     --------
+    >>> import hwio
     >>> hwio.plan((1, 56, 56, 64), (3, 3, 1, 64), groups=64).method
     'taps'
     """

@@ -76,8 +76,8 @@ def depthwise_weights(array: Any, change: str, channels: int) -> Array:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> depthwise_weights(np.zeros((32, 1, 3, 3)), "OIHW->HWCM", channels=16).shape
+    >>> import numpy as np, hwio
+    >>> hwio.depthwise_weights(np.zeros((32, 1, 3, 3)), "OIHW->HWCM", channels=16).shape
     (3, 3, 16, 2)
     """
     a = as_array(array, "array")
@@ -106,9 +106,10 @@ def layout_recipe(change: str) -> str:
 
     Examples
     --------
-    >>> layout_recipe("OIHW->HWIO")
+    >>> import hwio
+    >>> hwio.layout_recipe("OIHW->HWIO")
     'np.transpose(w, (2, 3, 1, 0))'
-    >>> layout_recipe("NCHW->NHWC")
+    >>> hwio.layout_recipe("NCHW->NHWC")
     'np.transpose(x, (0, 2, 3, 1))'
     """
     source, target = _read(change, None)

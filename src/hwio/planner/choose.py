@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAC_US = 1 / 60e3  # one multiply-add inside a large matrix product
 ELEMENT_US = 1 / 1.5e3  # one number copied, or added in place
 CALL_US = 1.5  # one NumPy call on small arrays
+ROW_US = 0.005  # one turn to the next row inside a NumPy call
+LONE_CHANNEL = 3.3  # how much longer a copy takes that finds one number at a time
 # what a method behind "auto" may allocate beside x, w and y, unless one image of y is larger
 AUTO_WORKSPACE = 16 << 20
 PRECISIONS = {
@@ -97,6 +99,8 @@ def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int
 def _im2col_cost(geo: Geometry) -> float:
     """Copy every window, then one product per group."""
     copied = 0 if geo.kernel == (1,) * geo.ndim == geo.stride else geo.pixels * geo.depth
+    if geo.group_channels == 1:
+        copied *= LONE_CHANNEL
     return geo.groups * (4 * CALL_US + copied * ELEMENT_US) + geo.macs * MAC_US
 
 
@@ -105,7 +109,8 @@ def _taps_cost(geo: Geometry) -> float:
     taps = prod(geo.kernel)
     passes = taps * geo.pixels * geo.out_channels * ELEMENT_US
     if geo.group_channels == 1:
-        return CALL_US * (3 + 6 * taps) + 2 * passes
+        rows = 2 * taps * geo.pixels if geo.groups > 1 else 0  # one channel is one long row
+        return CALL_US * (3 + 3.5 * taps) + passes + rows * ROW_US
     rows = prod(geo.out_size[:-1])  # the product is made row by row of the last axis
     return taps * (5 * CALL_US + rows * 0.4) + passes + 1.3 * geo.macs * MAC_US
 

@@ -1,0 +1,1 @@
+"""What makes the floors below visible: words, tables, pictures and code for notes."""

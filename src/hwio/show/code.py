@@ -1,0 +1,118 @@
+"""``code``: a convolution as a snippet to paste into notes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwio.errors import ArgumentTypeError, OptionError, nearest, word
+from hwio.ops.arrays import as_array
+from hwio.ops.conv import is_shape, problem_of
+from hwio.show.snippets.case import Case
+from hwio.show.snippets.jax_code import jax_code
+from hwio.show.snippets.numpy_code import empty_code, numpy_code
+from hwio.show.snippets.onnx_code import onnx_code
+from hwio.show.snippets.tensorflow_code import tensorflow_code
+from hwio.show.snippets.torch_code import torch_code
+
+if TYPE_CHECKING:
+    from hwio.ops.check import Problem
+
+TARGETS = {
+    "numpy": numpy_code,
+    "torch": torch_code,
+    "tensorflow": tensorflow_code,
+    "jax": jax_code,
+    "onnx": onnx_code,
+}
+_OPTIONS = (
+    "stride", "padding", "dilation", "groups", "layout", "flip", "activation", "precision",
+    "padding_mode", "out_dtype",
+)  # fmt: skip
+
+
+def code(
+    x: Any, w: Any, b: Any = None, *, method: str = "auto", to: str = "numpy", **options: Any
+) -> str:
+    """Write a convolution as code that stands alone.
+
+    The code reads arrays named x and w (and b) of exactly these shapes and leaves the result
+    of ``hwio.conv(x, w, b, **options)`` in y. It imports what it needs, hwio not among it, and
+    shows the shape after each step.
+
+    Parameters
+    ----------
+    x, w, b : array or tuple of int
+        Arrays as in ``hwio.conv``, or their shapes (then float32 is assumed).
+    method : str
+        Which way of NumPy; "auto" takes what ``hwio.plan`` would.
+    to : {"numpy", "torch", "tensorflow", "jax", "onnx"}
+        Whose code; all but NumPy show that library's own call, with the layout conversion
+        and the padding written out.
+    **options
+        Keywords of ``hwio.conv``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    OptionError
+        If the target is unknown, or has no such convolution.
+
+    Examples
+    --------
+    >>> import hwio
+    >>> print(hwio.code((2, 5, 7, 4), (3, 3, 4, 8), method="einsum"))
+    import numpy as np
+    from numpy.lib.stride_tricks import sliding_window_view
+    <BLANKLINE>
+    # einsum: x (2, 5, 7, 4) NHWC, w (3, 3, 4, 8) HWIO -> y (2, 3, 5, 8) NHWC
+    windows = sliding_window_view(x, (3, 3), axis=(1, 2))  # (2, 3, 5, 4, 3, 3)
+    y = np.einsum("nhwcpq,pqck->nhwk", windows, w)         # (2, 3, 5, 8)
+    <BLANKLINE>
+    """
+    if to not in TARGETS:
+        near = nearest(to, TARGETS)
+        rule = f"to={to!r} is not a target"
+        fix = near and f"did you mean to={near!r}?"
+        raise OptionError(word(rule, [f"targets: {', '.join(TARGETS)}"], fix))
+    for name in options:
+        if name not in _OPTIONS:
+            raise ArgumentTypeError(_unknown(name))
+    if to != "numpy" and method != "auto":
+        rule = f"method={method!r} is a way of NumPy's; {to} chooses its own"
+        raise OptionError(word(rule, [], 'to="numpy", or leave method out'))
+    # only text is made, so what the method would take at run time is no obstacle
+    problem = problem_of(x, w, b, method=method, memory_limit=1 << 62, **options)
+    side = None if b is None else _side(b, "b")
+    case = Case(_legible(problem), _side(x, "x")[1], _side(w, "w")[1], side)
+    return TARGETS[to](case) if prod(case.geo.y_shape) else empty_code(case)
+
+
+def _legible(problem: Problem) -> Problem:
+    """Return the problem with steps that no axis can take written shorter."""
+    geo = problem.geometry
+    room = geo.padded_size
+    stride = tuple(min(s, size) for s, size in zip(geo.stride, room, strict=True))
+    dilation = tuple(1 if k == 1 else d for d, k in zip(geo.dilation, geo.kernel, strict=True))
+    return replace(problem, geometry=replace(geo, stride=stride, dilation=dilation))
+
+
+def _unknown(name: str) -> str:
+    """Word an option that conv does not have, or that code has no use for."""
+    rule = f"code takes no option {name!r}"
+    near = nearest(name, _OPTIONS)
+    return word(rule, [f"options: method, to, {', '.join(_OPTIONS)}"], near and f"{near}=")
+
+
+def _side(value: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and dtype of an array, or of a shape, which counts as float32."""
+    if is_shape(value):
+        return tuple(int(n) for n in value), np.dtype(np.float32)
+    array = as_array(value, name)
+    return array.shape, array.dtype

@@ -1,0 +1,93 @@
+"""x and w as a NumPy snippet has them at hand: names, letters, sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwio.shapes.geometry import Geometry
+    from hwio.show.snippets.case import DType, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Operands:
+    """Names in the code, and what they hold.
+
+    Attributes
+    ----------
+    x, w : str
+        Names in the snippet; x has its padding.
+    x_letters, w_letters : str
+        Their axes in storage order.
+    geo : Geometry
+        Of the whole convolution, or of one group inside a loop over groups.
+    work : dtype
+        Of the sums.
+    """
+
+    x: str
+    x_letters: str
+    w: str
+    w_letters: str
+    geo: Geometry
+    work: DType
+
+    @property
+    def space(self) -> str:
+        """The spatial letters, W, HW or DHW."""
+        return self.geo.letters
+
+    @property
+    def lead(self) -> Shape:
+        """(n,), or () for one image without N."""
+        return (self.geo.n,) if "N" in self.x_letters else ()
+
+    @property
+    def first(self) -> int:
+        """The first spatial axis of x, where x is in the canonical order."""
+        return len(self.lead)
+
+    @property
+    def x_shape(self) -> Shape:
+        """Shape of x, padded."""
+        geo = self.geo
+        sizes = dict(zip(self.space, geo.padded_size, strict=True))
+        sizes |= {"N": geo.n, "C": geo.in_channels}
+        return tuple(sizes[letter] for letter in self.x_letters)
+
+    @property
+    def w_shape(self) -> Shape:
+        """Shape of w."""
+        geo = self.geo
+        sizes = dict(zip(self.space, geo.kernel, strict=True))
+        sizes |= {"I": geo.group_channels, "O": geo.out_channels}
+        if "M" in self.w_letters:
+            sizes |= {"C": geo.in_channels, "M": geo.out_channels // max(geo.in_channels, 1)}
+        return tuple(sizes[letter] for letter in self.w_letters)
+
+    @property
+    def y_shape(self) -> Shape:
+        """Shape of y in the canonical order."""
+        return (*self.lead, *self.geo.out_size, self.geo.out_channels)
+
+    @property
+    def y_letters(self) -> str:
+        """The canonical order of y."""
+        return f"{'N' if self.lead else ''}{self.space}C"
+
+    @property
+    def w_in(self) -> str:
+        """The letter of w that meets C of x within one group."""
+        return "C" if "M" in self.w_letters else "I"
+
+    @property
+    def w_out(self) -> str:
+        """The letter of w that counts filters within one group."""
+        return "M" if "M" in self.w_letters else "O"
+
+    def of_group(self) -> Operands:
+        """Return the operands of one group, named xg and wg."""
+        geo = self.geo
+        one = replace(geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1)
+        return replace(self, x="xg", w="wg", geo=one)

@@ -1,0 +1,89 @@
+"""A script in the making: lines of code, each with the shape that it leaves behind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+WIDTH = 88
+# what a line may need -> how to get it; written in this order
+_IMPORTS = {
+    r"\bjax\.": "import jax",
+    r"\bjnp\.": "import jax.numpy as jnp",
+    r"\bnp\.": "import numpy as np",
+    r"\btf\.": "import tensorflow as tf",
+    r"\btorch\.": "import torch",
+    r"\bF\.": "import torch.nn.functional as F",
+    r"\blax\.": "from jax import lax",
+    r"\bsliding_window_view\(": "from numpy.lib.stride_tricks import sliding_window_view",
+    r"\bhelper\.": "from onnx import TensorProto, helper",
+    r"\bReferenceEvaluator\(": "from onnx.reference import ReferenceEvaluator",
+}
+
+
+class Script:
+    """Lines of a snippet; comments are set on one column and imports found from the code."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[str, str]] = []
+        self._indent = ""
+
+    def line(self, code: str, comment: object = "") -> None:
+        """Add a line of code, or several, and what stands after the last."""
+        *before, last = code.split("\n")
+        self._lines += [(self._indent + text, "") for text in before]
+        self._lines.append((self._indent + last, str(comment)))
+
+    def note(self, text: str) -> None:
+        """Add a comment on a line of its own."""
+        self._lines.append((f"{self._indent}# {text}", ""))
+
+    def call(
+        self, start: str, arguments: Sequence[str], end: str = ")", comment: object = ""
+    ) -> None:
+        """Add a call, with one argument a line where it is too long for one line."""
+        flat = f"{start}{', '.join(arguments)}{end}"
+        if len(self._indent + flat) <= WIDTH - 2:
+            self.line(flat, comment)
+        else:
+            inner = "".join(f"\n    {argument}," for argument in arguments)
+            self.line(f"{start}{inner}\n{end}", comment)
+
+    def gap(self) -> None:
+        """Leave a line empty."""
+        self._lines.append(("", ""))
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """Indent what is added inside."""
+        before, self._indent = self._indent, self._indent + "    "
+        yield
+        self._indent = before
+
+    def text(self) -> str:
+        """Return the imports and the lines, comments on one column where they fit."""
+        code = "\n".join(text for text, _ in self._lines if not text.lstrip().startswith("#"))
+        imports = [line for need, line in _IMPORTS.items() if re.search(need, code)]
+        plain = [line for line in imports if line.startswith("import")]
+        named = [line for line in imports if line.startswith("from")]
+        head = [*plain, *named, ""] if imports else []
+        return "\n".join(head + self._aligned()) + "\n"
+
+    def _aligned(self) -> list[str]:
+        """Set each comment beside its code, or above it where the line would be too long."""
+        fits = [(t, c) for t, c in self._lines if c and len(t) + len(c) + 4 <= WIDTH]
+        column = max((len(text) for text, _ in fits), default=0)
+        out = []
+        for text, comment in self._lines:
+            if not comment:
+                out.append(text)
+            elif (text, comment) in fits:
+                room = WIDTH - len(comment) - 4
+                out.append(f"{text:<{min(column, room)}}  # {comment}")
+            else:
+                spaces = " " * (len(text) - len(text.lstrip()))
+                name, equals, _ = text.strip().partition(" = ")
+                of = f"{name}: " if equals and comment.startswith("(") else ""  # a shape
+                out += [f"{spaces}# {of}{comment}", text]
+        return out

@@ -573,6 +573,13 @@ def test_a_bare_expression_may_win():
     assert "Not timed" not in text
 
 
+def test_restless_timings_are_called_so():
+    calm = tuple(row("taps", w, 1e-6, std=0.1e-6) for w in ("HWIO", "OHWI", "OIHW", "HWOI"))
+    wild = tuple(row("loop", w, 2e-6, std=0.6e-6) for w in ("HWIO", "OHWI"))
+    assert "Restless: 2 of 6 spread by over a quarter" in str(fabricated(rows=calm + wild))
+    assert "Restless" not in str(fabricated(rows=calm + wild[:1]))
+
+
 def test_one_row_is_a_table():
     found = fabricated(rows=(row("taps", "HWIO", 1e-6),), skipped=())
     assert "The one result is right, within their bounds." not in str(found)

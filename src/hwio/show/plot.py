@@ -142,7 +142,7 @@ def _dress(figure: Any, axes: Any, found: Findings) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.set_xlabel("median time of one call (logarithmic), with the spread over the runs")
-    about = f"{_broken(headline(found))}\n{_broken(str(found.machine))}"
+    about = f"{_broken(headline(found), 120)}\n{_broken(str(found.machine), 120)}"
     axes.set_title(about, loc="left", fontsize=8.5, color="#444444")
     colours = colour_of(row.w_layout for row in found.rows)
     handles: list[Any] = [Patch(color=colour) for colour in colours.values()]
@@ -163,8 +163,8 @@ def _tick(value: float) -> str:
     return duration(value).replace(".00", "").replace(".0", "")
 
 
-def _broken(text: str) -> str:
+def _broken(text: str, width: int = 105) -> str:
     """Break a line that is wider than the figure."""
     import textwrap
 
-    return "\n".join(textwrap.wrap(text, 105, break_on_hyphens=False))
+    return "\n".join(textwrap.wrap(text, width, break_on_hyphens=False))

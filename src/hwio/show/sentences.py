@@ -41,6 +41,7 @@ def sentences(found: Findings) -> list[str]:
         _fastest(found),
         *_orders(found, "w_layout"),
         *_orders(found, "x_layout"),
+        *_unrest(found),
     ]
 
 
@@ -172,6 +173,16 @@ def _fastest(found: Findings) -> str:
         if call is not None:
             text += f"; fastest whole call: hwio.conv with {_name(call)}, {duration(call.median)}"
     return text + "."
+
+
+def _unrest(found: Findings) -> Iterator[str]:
+    """Warn where many rows vary so much that their order means little."""
+    wild = sum(row.std > row.median / 4 for row in found.rows)
+    if wild > len(found.rows) / 4:
+        yield (
+            f"Restless: {wild} of {len(found.rows)} spread by over a quarter of their median. The "
+            "machine was busy, or BLAS threads waited for each other (OPENBLAS_NUM_THREADS=1)."
+        )
 
 
 def _orders(found: Findings, side: Side) -> Iterator[str]:

@@ -1,0 +1,187 @@
+"""Pieces of SVG: cells, words, frames, and grids that are cropped where they are large."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from hwio.show.printing import numbers
+
+WIDE = 720
+SANS = "ui-sans-serif, system-ui, Segoe UI, DejaVu Sans, sans-serif"
+MONO = "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace"
+# Light colours are attributes, so that readers without style sheets show them; dark ones override.
+_INK, _SOFT, _PAPER, _EDGE = "#1f2328", "#59636e", "#ffffff", "#b6bec8"
+_DARK = """@media (prefers-color-scheme: dark) {
+.{id} text { fill: #e6edf3 }
+.{id} .soft { fill: #9aa6b2 }
+.{id} .paper { fill: #161b22 }
+.{id} .cell { fill: #161b22; stroke: #4a535e }
+.{id} .hatch { stroke: #7d8793 }
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of an axis that is drawn.
+
+    Attributes
+    ----------
+    first, after : int
+        Cells drawn.
+    low, high : int
+        Cells there are.
+    """
+
+    first: int
+    after: int
+    low: int
+    high: int
+
+    def __len__(self) -> int:
+        """Count the cells drawn."""
+        return self.after - self.first
+
+    @property
+    def cells(self) -> range:
+        """The cells drawn."""
+        return range(self.first, self.after)
+
+
+def view(low: int, high: int, wanted: tuple[int, int], most: int) -> View:
+    """Choose what to draw of the cells low … high - 1: around those wanted, at most ``most``.
+
+    Examples
+    --------
+    >>> view(0, 100, (50, 53), 7).cells
+    range(48, 55)
+    >>> view(0, 5, (1, 4), 7).cells
+    range(0, 5)
+    """
+    if high - low <= most:
+        return View(low, high, low, high)
+    middle = wanted[0] + min(wanted[1] - wanted[0], most) // 2
+    first = min(max(middle - most // 2, low), high - most)
+    return View(first, first + most, low, high)
+
+
+@dataclass(slots=True)
+class Drawing:
+    """Pieces of SVG, and how far they reach."""
+
+    id: str
+    pieces: list[str] = field(default_factory=list)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        size: float = 12,
+        anchor: str = "start",
+        kind: str = "",
+    ) -> None:
+        """Write words, escaped."""
+        fill = _SOFT if kind == "soft" else _INK
+        font = f' font-family="{MONO}"' if kind == "code" else ""
+        self.pieces.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:.3g}" text-anchor="{anchor}" '
+            f'fill="{fill}" class="{kind or "ink"}"{font}>{escape(words)}</text>'
+        )
+
+    def cell(
+        self,
+        x: float,
+        y: float,
+        side: float,
+        fill: str = "",
+        opacity: float = 0.5,
+        hatched: bool = False,
+    ) -> None:
+        """Draw one cell: paper, then hatching, then a tint."""
+        box = f'x="{x:.1f}" y="{y:.1f}" width="{side:.1f}" height="{side:.1f}"'
+        self.pieces.append(f'<rect {box} class="cell" fill="{_PAPER}" stroke="{_EDGE}"/>')
+        if hatched:
+            self.pieces.append(f'<rect {box} fill="url(#{self.id}-hatch)"/>')
+        if fill:
+            self.pieces.append(f'<rect {box} fill="{fill}" fill-opacity="{opacity:g}"/>')
+
+    def frame(self, x: float, y: float, wide: float, high: float, color: str) -> None:
+        """Draw a strong border."""
+        self.pieces.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" fill="none" '
+            f'stroke="{color}" stroke-width="2.5" rx="1.5"/>'
+        )
+
+
+def ellipses(
+    art: Drawing,
+    views: tuple[View, View],
+    corner: tuple[float, float],
+    side: float,
+    back: float = 0,
+) -> None:
+    """Mark the edges where a grid goes on, outside a stack that reaches that far back."""
+    (rows, columns), (x, y) = views, corner
+    wide, high = len(columns) * side, len(rows) * side
+    if columns.first > columns.low:
+        art.text(x - 3, y + high / 2 + 4, "…", 14, "end", "soft")
+    if columns.after < columns.high:
+        art.text(x + wide + back + 3, y + high / 2 + 4, "…", 14, "start", "soft")
+    if rows.first > rows.low:
+        art.text(x + back + wide / 2, y - back - 5, "⋮", 14, "middle", "soft")
+    if rows.after < rows.high:
+        art.text(x + wide / 2, y + high + 13, "⋮", 14, "middle", "soft")
+
+
+def write_values(
+    art: Drawing, values: Sequence[object], spots: Sequence[tuple[float, float]], side: float
+) -> None:
+    """Write values into cells, with two decimals or fewer, if they fit."""
+    for places in (2, 1):
+        texts = short(values, places)
+        longest = max((len(text) for text in texts), default=1)
+        size = min(10.5, (side - 2) / (0.56 * longest))
+        if size >= 7.8:
+            for text, (x, y) in zip(texts, spots, strict=True):
+                art.text(x + side / 2, y + side / 2 + size * 0.36, text, size, "middle")
+            return
+
+
+def short(values: Sequence[object], places: int) -> list[str]:
+    """Write numbers for small cells; padding's 0.0 is "0"."""
+    return [
+        "0" if v == 0 else text for v, text in zip(values, numbers(values, places), strict=True)
+    ]
+
+
+def element(art: Drawing, high: float, title: str, told: str) -> str:
+    """Put the pieces into one ``<svg>`` with a title, a description and colours for the dark.
+
+    Parameters
+    ----------
+    art : Drawing
+    high : float
+    title, told : str
+        Read aloud in place of the picture.
+
+    Returns
+    -------
+    str
+    """
+    mark = art.id
+    size = f'viewBox="0 0 {WIDE} {high:.0f}" width="{WIDE}" height="{high:.0f}"'
+    named = f'role="img" aria-labelledby="{mark}-title {mark}-desc"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="{mark}" {size} {named}'
+    turn = 'width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"'
+    line = '<line class="hatch" stroke="#a3acb6" y2="6" stroke-width="1.6"/>'
+    lines = [
+        f'{head} font-family="{SANS}" style="max-width:100%;height:auto">',
+        f'<title id="{mark}-title">{escape(title)}</title>',
+        f'<desc id="{mark}-desc">{escape(told)}</desc>',
+        f"<style>{_DARK.replace('{id}', mark)}</style>",
+        f'<defs><pattern id="{mark}-hatch" {turn}>{line}</pattern></defs>',
+        f'<rect class="paper" fill="{_PAPER}" width="{WIDE}" height="{high:.0f}" rx="8"/>',
+    ]
+    return "\n".join([*lines, *art.pieces, "</svg>"])

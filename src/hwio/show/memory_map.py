@@ -1,0 +1,351 @@
+"""Where filter k lies in memory: the same weights stored HWIO, OHWI and OIHW."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from hwio.errors import ArgumentTypeError, LayoutError, OptionError, ShapeError, word
+from hwio.shapes.layout import SPATIAL, WEIGHT_LAYOUTS, describe, read_layout
+from hwio.show.printing import WIDTH, aligned, count, plural, wrapped
+from hwio.types import Array
+
+_STRIP = 8  # numbers of a strip's block that are drawn, at least
+_CHOICES = {"O": ("{s}IO", "O{s}I", "OI{s}"), "M": ("{s}CM", "I{s}O", "OI{s}")}
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """One layout of the weights in memory, in numbers and not in bytes.
+
+    Attributes
+    ----------
+    letters : str
+    shape, strides : tuple of int
+    filter, filters : int
+    first : int
+        Offset of the filter's first number.
+    levels : tuple of pairs of int
+        (how many, how far apart), outermost first: the filter's axes, joined where they run on.
+    """
+
+    letters: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    filter: int
+    filters: int
+    first: int
+    levels: tuple[tuple[int, int], ...]
+
+    @property
+    def run(self) -> int:
+        """How many of the filter's numbers lie side by side."""
+        return self.levels[-1][0] if self.levels and self.levels[-1][1] == 1 else 1
+
+    @property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """The levels above the run: how many runs, how far apart."""
+        return self.levels[:-1] if self.run > 1 else self.levels
+
+    @property
+    def last(self) -> int:
+        """Offset of the filter's last number."""
+        return self.first + sum((n - 1) * stride for n, stride in self.levels)
+
+    def offsets(self) -> Array:
+        """Return the offset of each of the filter's numbers, in storage order."""
+        result: Array = np.array([self.first])
+        for n, stride in self.levels:
+            result = (result[:, None] + stride * np.arange(n)).ravel()
+        return result
+
+    @property
+    def offsets_text(self) -> str:
+        """The offsets in a few numbers: ``5, 13, 21 … 285`` or ``180 … 215``."""
+        if not self.steps:
+            return f"{self.first} … {self.last}" if self.run > 1 else str(self.first)
+        starts = self._starts()
+        if self.run > 1:
+            ends = [f"{i} … {i + self.run - 1}" for i in starts[:2]]
+            return ", ".join(ends) + (f", … {self.last}" if len(starts) > 2 else "")
+        if prod(n for n, _ in self.steps) <= 4:
+            return ", ".join(map(str, starts))
+        return f"{', '.join(map(str, starts[:3]))} … {self.last}"
+
+    def _starts(self) -> list[int]:
+        """Return where the first few runs start."""
+        found = [self.first]
+        for n, stride in self.steps:
+            found = [start + stride * i for start in found for i in range(min(n, 4))]
+        return sorted(found)[:4]
+
+    @property
+    def pattern(self) -> str:
+        """How the filter lies: one block, or every so-many-th number."""
+        if not self.steps:
+            return "one block" + (", channel by channel" if self._by_channel else "")
+        if len(self.steps) > 1:
+            pieces = prod(n for n, _ in self.steps)
+            return f"{count(pieces)} pieces of {self.run}"
+        period = self.steps[0][1]
+        return f"every {ordinal(period)}" if self.run == 1 else f"{self.run} of every {period}"
+
+    @property
+    def _by_channel(self) -> bool:
+        """Whether a block holds whole planes, one channel after the other."""
+        inner = self._inner()
+        return len(inner) > 1 and inner[0] == "I"
+
+    def _inner(self) -> str:
+        """Return the letters of one filter's axes, those of size 1 left out."""
+        pairs = zip(self.letters, self.shape, strict=True)
+        return "".join(letter for letter, n in pairs if letter not in "OCM" and n > 1)
+
+    @property
+    def strip(self) -> str:
+        """A piece of memory, the filter's numbers marked with its digit (# from filter 10 on)."""
+        mark = str(self.filter) if self.filter < 10 else "#"
+        if self._by_channel or len(self.steps) > 1:
+            return ""
+        if not self.steps:
+            block = mark * self.run if self.run <= 12 else f"{mark * 9}…{mark * 3}"
+            before = "… " if self.first else ""
+            return f"{before}|{block}|{' …' if self.filter < self.filters - 1 else ''}"
+        runs, period = self.steps[0]
+        block = _marked(self.first % period, self.run, period, mark)
+        return f"|{'|'.join([block] * min(runs, 2))}|{' …' if runs > 2 else ''}"
+
+    def matrix(self) -> str | None:
+        """Return the view that makes a (taps · in-channels, filters) matrix, or None for a copy.
+
+        Its rows must run as the windows of channels-last x do: spatial axes, then channels.
+        """
+        space = SPATIAL[len(self.letters) - 2]
+        pairs = zip(self.letters, self.shape, strict=True)
+        found = "".join(letter for letter, n in pairs if n > 1)
+        inner = "".join(letter for letter in space + "I" if letter in found)
+        outer = "".join(letter for letter in "OCM" if letter in found)
+        depth = prod(self.shape) // self.filters
+        if found == inner + outer:
+            return f"w.reshape({depth}, {self.filters}) view"
+        if found == outer + inner:
+            return f"w.reshape({self.filters}, {depth}).T view"
+        return None
+
+
+def _marked(first: int, run: int, period: int, mark: str) -> str:
+    """Draw one period, its run marked; a long one keeps both sides of the run.
+
+    Examples
+    --------
+    >>> _marked(5, 1, 8, "5")
+    '·····5··'
+    """
+    if period <= 2 * _STRIP:
+        return "·" * first + mark * run + "·" * (period - first - run)
+    after = period - first - run
+    left = "·" * first if first <= 5 else "…··"
+    middle = mark * run if run <= 6 else f"{mark * 3}…{mark}"
+    right = "·" * after if after <= 5 else "··…"
+    return left + middle + right
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMap:
+    """Where one filter lies in each layout; prints itself.
+
+    Attributes
+    ----------
+    letters : str
+        Layout of the shape given.
+    shape : tuple of int
+    filter : int
+    storages : tuple of Storage
+    """
+
+    letters: str
+    shape: tuple[int, ...]
+    filter: int
+    storages: tuple[Storage, ...]
+
+    def __str__(self) -> str:
+        """Lay it out in lines."""
+        rows = [
+            (
+                f"{s.letters} ({','.join(map(str, s.shape))})",
+                f"strides {','.join(map(str, s.strides))} ",
+                f"offsets {s.offsets_text} ",
+                *([f"{s.pattern} ", s.strip] if s.strip else [s.pattern]),
+            )
+            for s in self.storages
+        ]
+        lines = aligned(rows)
+        if max(map(len, lines)) > WIDTH:  # strips go below
+            short = aligned([row[:4] for row in rows])
+            strips = [[f"    {part}" for part in row[4:]] for row in rows]
+            lines = [
+                part for line, strip in zip(short, strips, strict=True) for part in (line, *strip)
+            ]
+        title = f"Where is filter {self.filter}?   {plural(prod(self.shape), 'number')}"
+        lines = [title, *lines, *self.matrix_lines()]
+        return "\n".join(part for line in lines for part in wrapped(line))
+
+    def matrix_lines(self) -> list[str]:
+        """Say which layouts are the matrix of a product already."""
+        filters = self.storages[0].filters
+        depth = prod(self.shape) // filters
+        forms = [f"{s.letters} {s.matrix() or 'copy'}" for s in self.storages]
+        lines = [f"As the {count(depth)} × {count(filters)} matrix:  {' · '.join(forms)}"]
+        if len(lines[0]) > WIDTH:
+            lines = [lines[0].partition(":")[0] + ":", *(f"  {form}" for form in forms)]
+        space = SPATIAL[len(self.shape) - 2]
+        for s in self.storages:
+            if s.matrix() is None and s.letters.startswith("OI"):
+                rows, seen = ", ".join(s.letters[1:]), ", ".join((*space, "C"))
+                lines.append(
+                    f"  {s.letters}: w.reshape({filters}, {depth}).T is a view too, "
+                    f"but its rows run {rows}; windows of x run {seen}"
+                )
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in plain types, for JSON."""
+        filters = self.storages[0].filters
+        depth = prod(self.shape) // filters
+        return {
+            "filter": self.filter,
+            "layout": self.letters,
+            "shape": list(self.shape),
+            "numbers": prod(self.shape),
+            "matrix": [depth, filters],
+            "storages": [
+                {
+                    "layout": s.letters,
+                    "shape": list(s.shape),
+                    "strides": list(s.strides),
+                    "first": s.first,
+                    "last": s.last,
+                    "levels": [list(level) for level in s.levels],
+                    "offsets": s.offsets_text,
+                    "pattern": s.pattern,
+                    "strip": s.strip,
+                    "matrix": s.matrix() or "copy",
+                }
+                for s in self.storages
+            ],
+        }
+
+
+def ordinal(n: int) -> str:
+    """Write an ordinal number.
+
+    Examples
+    --------
+    >>> ordinal(8), ordinal(22), ordinal(11)
+    ('8th', '22nd', '11th')
+    """
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"
+
+
+def memory_map(shape: Any, layout: str | None = None, filter: int | None = None) -> MemoryMap:
+    """Show where one filter lies in memory, for the usual layouts of w.
+
+    Parameters
+    ----------
+    shape : tuple of int, or array
+        Of w; the array itself is not read.
+    layout : str, optional
+        Its letters; "HWIO" by default, "WIO" in 1-D, "DHWIO" in 3-D.
+    filter : int, optional
+        Which filter; 5 by default, or the last if there are fewer. Filter m of channel c is
+        c·M + m in depthwise weights.
+
+    Returns
+    -------
+    MemoryMap
+
+    Examples
+    --------
+    >>> print(memory_map((2, 2, 1, 3), filter=1))
+    Where is filter 1?   12 numbers
+    HWIO (2,2,1,3)  strides 6,3,3,1   offsets 1, 4, 7, 10   every 3rd   |·1·|·1·| …
+    OHWI (3,2,2,1)  strides 4,2,1,1   offsets 4 … 7         one block   … |1111| …
+    OIHW (3,1,2,2)  strides 4,4,2,1   offsets 4 … 7         one block   … |1111| …
+    As the 4 × 3 matrix:
+      HWIO w.reshape(4, 3) view
+      OHWI w.reshape(3, 4).T view
+      OIHW w.reshape(3, 4).T view
+    """
+    shape = tuple(int(n) for n in getattr(shape, "shape", shape))
+    letters = _letters(shape, layout)
+    sizes = dict(zip(letters, shape, strict=True))
+    depthwise = "M" in letters
+    if depthwise:  # every filter sees one channel, so the grouped form has I = 1
+        sizes |= {"I": 1, "O": sizes["C"] * sizes["M"]}
+    filters = sizes["O"]
+    chosen = _check_filter(filter, filters, shape, letters)
+    space = SPATIAL[len(shape) - 2]
+    names = [form.format(s=space) for form in _CHOICES["M" if depthwise else "O"]]
+    names = list(dict.fromkeys([*names, letters]))
+    storages = tuple(_storage(name, sizes, chosen, filters) for name in names)
+    return MemoryMap(letters, shape, chosen, storages)
+
+
+def _letters(shape: tuple[int, ...], layout: str | None) -> str:
+    """Check the layout of a weight shape."""
+    space = SPATIAL.get(len(shape) - 2)
+    if space is None:
+        rule = f"w has {len(shape)} axes {shape}; weights have 3, 4 or 5"
+        raise LayoutError(word(rule, ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]))
+    letters = space + "IO" if layout is None else layout
+    known = ", ".join(WEIGHT_LAYOUTS[len(space)])
+    if not isinstance(letters, str):
+        rule = f"layout must be a string, not {type(letters).__name__}"
+        raise ArgumentTypeError(word(rule, [f"for example {known}"]))
+    if "," in letters or ">" in letters or len(letters) != len(shape):
+        rule = f"layout={letters!r} does not name the {len(shape)} axes of w {shape}"
+        raise LayoutError(word(rule, [f"for example {known}"]))
+    read_layout(f"N{space}C,{letters}", shape, shape)
+    return letters
+
+
+def _check_filter(chosen: Any, filters: int, shape: tuple[int, ...], letters: str) -> int:
+    """Return the filter if w has it."""
+    if prod(shape) == 0:
+        rule = f"w {shape} holds no numbers"
+        raise ShapeError(word(rule, [f"read as {letters}: {describe(shape, letters)}"]))
+    if chosen is None:
+        return min(5, filters - 1)
+    if isinstance(chosen, bool) or not isinstance(chosen, int | np.integer):
+        raise ArgumentTypeError(word(f"filter={chosen!r} is not an integer", [], "filter=0"))
+    if not 0 <= chosen < filters:
+        rule = f"filter={chosen} lies outside w, which has {plural(filters, 'filter')}"
+        near = chosen + filters if -filters <= chosen < 0 else min(max(chosen, 0), filters - 1)
+        facts = [
+            f"w  {shape}  read as {letters}:  {describe(shape, letters)}",
+            f"legal:  0 … {filters - 1}",
+        ]
+        raise OptionError(word(rule, facts, f"filter={near}"))
+    return int(chosen)
+
+
+def _storage(letters: str, sizes: dict[str, int], chosen: int, filters: int) -> Storage:
+    """Lay the weights out in one layout and find the filter in it."""
+    shape = tuple(sizes[letter] for letter in letters)
+    strides = tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
+    multiplier = sizes.get("M", 1)
+    fixed = {"O": chosen, "C": chosen // multiplier, "M": chosen % multiplier}
+    first = 0
+    levels: list[tuple[int, int]] = []
+    for letter, n, stride in zip(letters, shape, strides, strict=True):
+        if letter in fixed:
+            first += fixed[letter] * stride
+        elif n > 1 and levels and levels[-1][1] == n * stride:
+            levels[-1] = (levels[-1][0] * n, stride)  # runs on where the outer axis stops
+        elif n > 1:
+            levels.append((n, stride))
+    return Storage(letters, shape, strides, chosen, filters, first, tuple(levels))

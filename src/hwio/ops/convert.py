@@ -82,6 +82,9 @@ def depthwise_weights(array: Any, change: str, channels: int) -> Array:
     """
     a = as_array(array, "array")
     source, target = _read(change, a.ndim)
+    if "I" not in source or "M" not in target:
+        rule = f"{change!r} does not go from I and O to C and M"
+        raise LayoutError(word(rule, [], f'hwio.to_layout(w, "{source}->{target}")'))
     space = _space(source)
     a = a.transpose(transpose_axes(source, space + "IO"))  # (*kernel, 1, O)
     ones, filters = a.shape[-2:]

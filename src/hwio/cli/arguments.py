@@ -161,27 +161,34 @@ def _kind(what: str) -> Callable[[Callable[[str], Any]], Callable[[str], Any]]:
     return wrap
 
 
-@_kind("a whole number")
-def _whole(text: str) -> int:
+def _number(text: str) -> int:
     """Read one whole number; its range is the library's business."""
     if not re.fullmatch(r"[+-]?\d{1,18}", text.strip()):
         raise ValueError
     return int(text)
 
 
-@_kind("a whole number or one per axis, such as 2 or 2,1")
+_whole = _kind("a whole number")(_number)
+
+
+@_kind("a whole number, or one per axis such as 2,1")
 def _sizes(text: str) -> int | tuple[int, ...]:
     """Read ``2`` or ``2,1``."""
+    return _one_or_more(text)
+
+
+def _one_or_more(text: str) -> int | tuple[int, ...]:
+    """Read a number, or several with commas between."""
     if "," not in text:
-        return int(_whole(text))
-    return tuple(_whole(part) for part in text.strip("()[] ").split(",") if part.strip())
+        return _number(text)
+    return tuple(_number(part) for part in text.strip("()[] ").split(",") if part.strip())
 
 
 @_kind("an index such as 0,1,2,5")
 def _index(text: str) -> tuple[int, ...]:
     """Read ``0,1,2,5``; a negative index is for the library to judge."""
     shape = read_shape(text)
-    return shape if shape is not None else tuple(_whole(part) for part in text.split(","))
+    return shape if shape is not None else tuple(_number(part) for part in text.split(","))
 
 
 @_kind('a padding word, a number of cells, or pairs such as "1:2,0:1"')
@@ -191,14 +198,14 @@ def _padding(text: str) -> Any:
     if ":" in text:
         return tuple(_pair(part) for part in text.split(","))
     if re.search(r"\d", text):
-        return _sizes(text)
+        return _one_or_more(text)
     return text
 
 
 def _pair(text: str) -> tuple[int, int]:
     """Read ``1:2`` as (low, high)."""
     low, _, high = text.partition(":")
-    return _whole(low), _whole(high)
+    return _number(low), _number(high)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -45,9 +45,9 @@ def run_compare(options: argparse.Namespace) -> int:
         for name in ("methods", "w_layouts", "x_layouts")
         if getattr(options, name) is not None
     }
+    table = compare(x, w, **chosen, **_passed(options))
     if isinstance(x, tuple) or isinstance(w, tuple):
         note("shapes alone: the numbers are random, from a fixed seed")
-    table = compare(x, w, **chosen, **_passed(options))
     if options.plot is not None:
         table.plot(options.plot)
         note(f"wrote {options.plot}")

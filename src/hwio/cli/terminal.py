@@ -34,8 +34,22 @@ def print_error(name: str, message: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print one JSON document; a list of numbers stays on its line."""
+    print(_laid_out(plain(value), ""))
+
+
+def _laid_out(value: Any, margin: str) -> str:
+    """Write plain data as JSON, with the innermost lists unbroken."""
+    inner = margin + "  "
+    if isinstance(value, dict) and value:
+        rows = [
+            f"{json.dumps(k, ensure_ascii=False)}: {_laid_out(v, inner)}" for k, v in value.items()
+        ]
+        return "{\n" + ",\n".join(inner + row for row in rows) + f"\n{margin}}}"
+    if isinstance(value, list) and any(isinstance(entry, dict | list) for entry in value):
+        rows = [_laid_out(entry, inner) for entry in value]
+        return "[\n" + ",\n".join(inner + row for row in rows) + f"\n{margin}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def plain(value: Any) -> Any:

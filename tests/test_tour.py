@@ -102,6 +102,7 @@ def test_the_photograph(tmp_path: Path) -> None:
     pytest.importorskip("skimage")
     chapter = photo_step.filter_photo(tmp_path)
     assert chapter.files == (tmp_path / "filters.png",)
+    assert max(len(line) for line in chapter.lines if str(tmp_path) not in line) <= 100
     assert chapter.facts["by_hand"] == pytest.approx(chapter.facts["value"], abs=1e-5)
     assert chapter.files[0].stat().st_size < 300_000  # it stands in the README
     with image.open(chapter.files[0]) as picture:

@@ -190,6 +190,12 @@ def test_layout_tells_the_transpose(capsys: Capture) -> None:
     assert (told["before"], told["after"]) == ([3, 3, 16, 2], [32, 1, 3, 3])
 
 
+def test_layout_of_depthwise_weights_tells_the_sizes(capsys: Capture) -> None:
+    lines = out_of(capsys, "layout", "3,5,16,2", "HWCM->HWIO").splitlines()
+    assert lines[1].endswith("HWIO    w.reshape(kh, kw, 1, c * m)")
+    assert lines[2].strip() == "with kh = 3, kw = 5, c = 16, m = 2"
+
+
 def test_layout_on_a_shape_as_big_as_the_moon(capsys: Capture) -> None:
     # nothing of that size is made
     assert "(4000000000, 3, 3, 8)" in out_of(capsys, "layout", "3,3,8,4000000000", "HWIO->OHWI")

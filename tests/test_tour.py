@@ -157,7 +157,7 @@ def test_the_filters_are_what_their_names_say() -> None:
         (0.000123, "123 µs"),
         (0.0009994, "999 µs"),
         (0.0009996, "1.00 ms"),
-        (2.5, "2500 ms"),
+        (2.5, "2.50 s"),
     ],
 )
 def test_times_have_three_digits(seconds: float, text: str) -> None:

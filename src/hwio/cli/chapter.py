@@ -56,12 +56,13 @@ def time_text(seconds: float) -> str:
 
     Examples
     --------
-    >>> time_text(0.0000123), time_text(0.5)
-    ('12.3 µs', '500 ms')
+    >>> time_text(0.0000123), time_text(0.5), time_text(2)
+    ('12.3 µs', '500 ms', '2.00 s')
     """
-    for unit, factor in (("µs", 1e6), ("ms", 1e3)):
-        value = seconds * factor
-        if value < 999.5 or unit == "ms":
-            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-            return f"{value:.{digits}f} {unit}"
-    raise AssertionError
+    unit, value = "s", seconds
+    for name, factor in (("µs", 1e6), ("ms", 1e3)):
+        if seconds * factor < 999.5:
+            unit, value = name, seconds * factor
+            break
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {unit}"

@@ -106,6 +106,11 @@ def _change(shape: tuple[int, ...], options: argparse.Namespace) -> int:
         wide = max(len(str(shape)), len(str(after)))
         print(f"{shape!s:{wide}}  {before}")
         print(f"{after!s:{wide}}  {target}    {recipe}")
+        if "c * m" in recipe:  # depthwise weights: the recipe names sizes
+            sizes = dict(zip(before, shape, strict=True))
+            names = [f"k{a.lower()} = {sizes[a]}" for a in "DHW" if a in sizes]
+            names += [f"{a.lower()} = {sizes[a]}" for a in "CM"]
+            print(" " * wide + f"          with {', '.join(names)}")
     return 0
 
 

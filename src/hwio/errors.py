@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 
 class HwioError(Exception):
@@ -42,7 +44,7 @@ class RangeError(HwioError, OverflowError):
     """An exact integer result does not fit the output dtype."""
 
 
-def word(rule: str, facts: Iterable[str] = (), fix: str | None = None) -> str:
+def word(rule: str, facts: Iterable[str] = (), fix: str | Iterable[str] | None = None) -> str:
     """Word a message: the broken rule, the facts in letters, something to type.
 
     Parameters
@@ -51,8 +53,8 @@ def word(rule: str, facts: Iterable[str] = (), fix: str | None = None) -> str:
         The rule that is broken, with both values, in the user's words.
     facts : iterable of str
         Lines that show the shapes or the arithmetic.
-    fix : str, optional
-        What the user can type instead.
+    fix : str or iterable of str, optional
+        What the user can type instead; several are joined by ``or:``.
 
     Returns
     -------
@@ -67,9 +69,30 @@ def word(rule: str, facts: Iterable[str] = (), fix: str | None = None) -> str:
       fix: stride=1
     """
     lines = [rule, *(f"  {fact}" for fact in facts)]
-    if fix is not None:
-        lines.append(f"  fix: {fix}")
+    fixes = [fix] if isinstance(fix, str) else list(fix or ())
+    lines += [f"  {'fix' if i == 0 else ' or'}: {text}" for i, text in enumerate(fixes)]
     return "\n".join(lines)
+
+
+def show(value: Any) -> str:
+    """Write a value as the user typed it, but never more than one short line.
+
+    Examples
+    --------
+    >>> show((1, 2.5)), show("same"), show([0] * 1000)
+    ('(1, 2.5)', "'same'", '[0, 0, 0, 0, 0, 0, 0, 0, ...]')
+    """
+    if getattr(value, "ndim", 0):  # a whole array tells less than its shape
+        return f"<{type(value).__name__} of shape {getattr(value, 'shape', '?')}>"
+    try:
+        return " ".join(_SHORT.repr(value).split())
+    except Exception:  # noqa: BLE001 - a repr may raise anything, and an int may have too many digits
+        return f"<{type(value).__name__}>"
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxtuple = _SHORT.maxlist = _SHORT.maxdict = _SHORT.maxset = 8
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 def nearest(given: object, accepted: Iterable[str]) -> str | None:
@@ -80,5 +103,7 @@ def nearest(given: object, accepted: Iterable[str]) -> str | None:
     >>> nearest("wingrad", ["einsum", "winograd"])
     'winograd'
     """
-    found = difflib.get_close_matches(str(given).lower(), list(accepted), n=1, cutoff=0.6)
+    if not isinstance(given, str) or len(given) > 100:
+        return None
+    found = difflib.get_close_matches(given.lower(), list(accepted), n=1, cutoff=0.6)
     return found[0] if found else None

@@ -66,14 +66,17 @@ def fast_length(n: int) -> int:
     >>> fast_length(227)
     240
     """
-    while True:
-        rest = n
-        for prime in (2, 3, 5):
-            while rest % prime == 0 and rest > 1:
-                rest //= prime
-        if rest <= 1:
-            return n
-        n += 1
+    if n < 2:
+        return n
+    best = 1 << (n - 1).bit_length()
+    fives = 1
+    while fives < best:
+        odd = fives
+        while odd < best:  # 5^a · 3^b, and the power of 2 that lifts it to n
+            best = min(best, odd << (-(-n // odd) - 1).bit_length())
+            odd *= 3
+        fives *= 5
+    return best
 
 
 def fft_bytes(geo: Geometry, itemsize: int) -> int:

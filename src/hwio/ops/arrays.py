@@ -6,25 +6,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import ArgumentTypeError, DTypeError, word
+from hwio.errors import ArgumentTypeError, DTypeError, nearest, show, word
+from hwio.shapes.padding import PADDINGS
 
 if TYPE_CHECKING:
     from hwio.types import Array
 
 ACCEPTED = "float16, float32, float64, complex64, complex128 and all integers"
+_NAMES = (
+    *("float16", "float32", "float64", "complex64", "complex128"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
+# kind of dtype -> what is wrong with it, and what turns it into numbers
 _HINTS = {
     "b": ("bool has no sums of products", ".astype(np.uint8)"),
-    "O": ("object arrays hold Python objects", ".astype(float)"),
-    "U": ("text can't be multiplied", ".astype(float) if it spells numbers"),
-    "S": ("bytes can't be multiplied", "np.frombuffer(data, np.uint8)"),
-    "M": ("dates can't be multiplied", ".astype('int64')"),
-    "m": ("durations can't be multiplied", ".astype('int64')"),
-    "V": ("a structured array has fields", "one field: a['name']"),
+    "O": ("an object array holds Python objects", ".astype(float)"),
+    "U": ("text can't be multiplied", ".astype(float)"),
+    "T": ("text can't be multiplied", ".astype(float)"),
+    "S": ("bytes can't be multiplied", ".astype(float)"),
+    "M": ("dates can't be multiplied", ".astype(np.int64)"),
+    "m": ("durations can't be multiplied", ".astype(np.int64)"),
+    "f": ("hwio computes in at most double precision", ".astype(np.float64)"),
+    "c": ("hwio computes in at most double precision", ".astype(np.complex128)"),
 }
+_GPUS = ("cuda", "gpu", "mps", "xpu", "tpu")
 
 
 def as_array(value: Any, name: str) -> Array:
-    """Return value as a plain aligned ndarray in native byte order, without copying if it is one.
+    """Return value as a plain ndarray of numbers; only what is no array yet is copied.
+
+    Byte order and alignment are left as they are: nothing large is allocated before all arguments
+    are checked.
 
     Raises
     ------
@@ -36,52 +48,103 @@ def as_array(value: Any, name: str) -> Array:
     if type(value) is not np.ndarray:
         value = _to_ndarray(value, name)
     dtype = value.dtype
-    if dtype.kind not in "fciu" or dtype.itemsize > 16 or dtype.char in "gG":
-        why, fix = _HINTS.get(dtype.kind, ("it is not one of NumPy's standard number types", None))
-        if dtype.char in "gG":
-            why, fix = "extended precision has no fast product", ".astype(np.float64)"
-        rule = f"{name} has dtype {dtype}: {why}"
-        fix = fix and (f"{name}{fix}" if fix.startswith(".") else fix)
-        raise DTypeError(word(rule, [f"accepted: {ACCEPTED}"], fix))
-    if not dtype.isnative:
-        value = value.astype(dtype.newbyteorder("="))
-    if not value.flags.aligned:
-        value = value.copy()
+    if dtype.kind not in "fciu" or dtype.char in "gG":
+        raise DTypeError(_not_numbers(dtype, name))
     result: Array = value
     return result
 
 
+def aligned(array: Array) -> Array:
+    """Return the array itself, or a copy that starts at a multiple of its numbers' size."""
+    return array if array.flags.aligned else array.copy()
+
+
+def _not_numbers(dtype: np.dtype[Any], name: str) -> str:
+    """Word a dtype that can't be convolved."""
+    kind = "structured" if dtype.names else str(dtype)
+    why, change = _HINTS.get(dtype.kind, ("it is none of NumPy's own number types", ""))
+    if dtype.names:
+        why, change = f"it has the fields {', '.join(dtype.names)}", f"[{dtype.names[0]!r}]"
+    elif not change:  # V: raw bytes, or a type of another package such as bfloat16
+        change = ".view(np.uint8)" if dtype.type is np.void else ".astype(np.float32)"
+    rule = f"{name} has dtype {kind}: {why}"
+    return word(rule, [f"accepted: {ACCEPTED}"], f"{name} = {name}{change}")
+
+
 def _to_ndarray(value: Any, name: str) -> Array:
     """Convert what is not exactly an ndarray, refusing what would lose something."""
-    kind = f"{type(value).__module__}.{type(value).__name__}"
     if isinstance(value, np.ma.MaskedArray):
-        rule = f"{name} is a masked array, and the mask would be lost"
-        raise ArgumentTypeError(word(rule, [], f"{name}.filled(0)"))
+        rule = f"{name} is a masked array, and its mask would be lost"
+        facts = ["a masked cell has no value; say which one to use"]
+        raise ArgumentTypeError(word(rule, facts, f"{name} = {name}.filled(0)"))
     if isinstance(value, np.ndarray):
         return np.asarray(value)
-    device = getattr(value, "device", None)
-    if device is not None and str(getattr(device, "type", device)).split(":")[0].lower() in (
-        "cuda",
-        "gpu",
-        "mps",
-        "xpu",
-    ):
-        rule = f"{name} is on the device {device}; hwio computes on the CPU"
-        raise ArgumentTypeError(word(rule, [], f"{name}.cpu()"))
-    if getattr(value, "requires_grad", False):
-        rule = f"{name} records gradients; hwio would not"
-        raise ArgumentTypeError(word(rule, [], f"{name}.detach()"))
-    if hasattr(value, "toarray") or hasattr(value, "todense"):
-        rule = f"{name} is sparse ({kind})"
-        raise ArgumentTypeError(word(rule, [], f"{name}.toarray()"))
-    if value is None or isinstance(value, str | bytes | dict | set):
-        rule = f"{name} is {kind}, not an array"
-        raise ArgumentTypeError(word(rule, [], "a NumPy array, or something np.asarray takes"))
+    _check_elsewhere(value, name)
+    if value is None or isinstance(value, str | bytes | dict | set | type):
+        raise ArgumentTypeError(_no_array(value, name))
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except Exception as error:
-        rule = f"{name} ({kind}) does not make an array: {error}"
-        raise ArgumentTypeError(word(rule, [], "nested lists need rows of equal length")) from error
+        raise ArgumentTypeError(_not_convertible(value, name, error)) from error
+    if array.ndim == 0 and array.dtype == object:
+        raise ArgumentTypeError(_no_array(value, name))
+    return array
+
+
+def _check_elsewhere(value: Any, name: str) -> None:
+    """Refuse arrays of other packages that NumPy can't read without losing something."""
+    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    device = getattr(value, "device", None)
+    place = str(getattr(device, "type", device)).partition(":")[0].lower()
+    if place in _GPUS or hasattr(value, "__cuda_array_interface__"):
+        rule = f"{name} is on the device {device}, but hwio computes on the CPU"
+        move = next((m for m in ("cpu", "get") if hasattr(value, m)), None)
+        fix = f"{name} = {name}.{move}()" if move else f"{name} = np.asarray({name})"
+        raise ArgumentTypeError(word(rule, [f"{name} is a {kind}"], fix))
+    if getattr(value, "requires_grad", False) is True:
+        rule = f"{name} records gradients, which hwio would not"
+        raise ArgumentTypeError(word(rule, [f"{name} is a {kind}"], f"{name} = {name}.detach()"))
+    for dense in ("toarray", "todense", "to_dense"):
+        if hasattr(value, dense) and (dense != "to_dense" or getattr(value, "is_sparse", False)):
+            rule = f"{name} is sparse, but hwio needs every number"
+            raise ArgumentTypeError(
+                word(rule, [f"{name} is a {kind}"], f"{name} = {name}.{dense}()")
+            )
+
+
+def _no_array(value: Any, name: str) -> str:
+    """Word an argument that is no array at all."""
+    kind = "None" if value is None else f"a {type(value).__name__}"
+    given = "" if value is None else f"{show(value)}, "
+    rule = f"{name} is {given}{kind}, not an array"
+    if name == "b" and isinstance(value, str) and value in PADDINGS:
+        facts = ["the third argument is the bias; options go by name"]
+        return word(rule, facts, f"b=None, padding={value!r}")
+    if isinstance(value, str) and value.endswith((".npy", ".npz")):
+        return word(rule, ["hwio.conv takes arrays, not files"], f"{name} = np.load({value!r})")
+    facts = [f"{name} is anything that np.asarray turns into numbers"]
+    example = {"w": "(3, 3, 4, 8)", "b": "8"}.get(name, "(2, 5, 7, 4)")
+    return word(rule, facts, f"{name} = np.ones({example})")
+
+
+def _not_convertible(value: Any, name: str, error: Exception) -> str:
+    """Word an argument that NumPy refuses."""
+    if isinstance(value, list | tuple):
+        rule = f"{name} is a {type(value).__name__} whose rows differ in length"
+        if "inhomogeneous" not in str(error):
+            rule = f"{name} is a {type(value).__name__} that makes no array"
+        lengths = [len(row) if hasattr(row, "__len__") else "a number" for row in value[:5]]
+        facts = [f"its rows have: {', '.join(map(str, lengths))}"]
+        return word(rule, facts, f"{name} = [row[:{_shortest(value)}] for row in {name}]")
+    rule = f"{name} is a {type(value).__name__} that makes no array"
+    facts = [f"np.asarray says: {' '.join(str(error).split())[:100]}"]
+    fix = f"{name} = {name}.float()" if hasattr(value, "float") else f"{name} = np.array({name})"
+    return word(rule, facts, fix)
+
+
+def _shortest(rows: Any) -> int:
+    """Return the length of the shortest row."""
+    return min((len(row) for row in rows if hasattr(row, "__len__")), default=0)
 
 
 def as_dtype(value: Any, name: str) -> np.dtype[Any]:
@@ -94,12 +157,15 @@ def as_dtype(value: Any, name: str) -> np.dtype[Any]:
     """
     try:
         dtype = np.dtype(value)
-    except TypeError:
+    except Exception:  # noqa: BLE001 - what np.dtype raises depends on what it is given
         dtype = None
     if dtype is None or dtype.kind not in "fciu" or dtype.char in "gG":
-        rule = f"{name}={value!r} is not a dtype of results"
-        raise DTypeError(word(rule, [f"accepted: {ACCEPTED}"], f"{name}=np.float32"))
-    return np.dtype(dtype)
+        near = nearest(value, _NAMES)
+        rule = f"{name}={show(value)} is no dtype that y can have"
+        fix = f"did you mean {name}={near!r}?" if near else f"{name}=np.float32"
+        raise DTypeError(word(rule, [f"accepted: {ACCEPTED}"], fix))
+    native: np.dtype[Any] = dtype.newbyteorder("=")
+    return native
 
 
 def integer_result(x: np.dtype[Any], w: np.dtype[Any]) -> np.dtype[Any]:

@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import ArgumentTypeError, DTypeError, OptionError, RangeError, ShapeError, word
+from hwio.errors import (
+    ArgumentTypeError,
+    DTypeError,
+    OptionError,
+    RangeError,
+    ShapeError,
+    show,
+    word,
+)
 from hwio.methods import METHODS
 from hwio.methods.apply import apply_method
-from hwio.ops.arrays import as_array
+from hwio.ops.arrays import aligned, as_array, float_compute
 from hwio.ops.check import Problem, check_problem
-from hwio.ops.integers import compute_dtype, largest, narrow, range_message
+from hwio.ops.integers import clip_exact, compute_dtype, largest, narrow, range_message
+from hwio.ops.memory import stored_shape
+from hwio.shapes.counts import LARGEST
 from hwio.shapes.layout import as_view
 from hwio.shapes.padding import PADDING_MODES
 
@@ -127,8 +137,8 @@ def conv(
         key = (
             x.shape, x.dtype, w.shape, w.dtype, None if b is None else (b.shape, b.dtype),
             stride, type(stride), padding, type(padding), dilation, type(dilation),
-            groups, type(groups), layout, flip, activation, method, precision, padding_mode,
-            out_dtype, memory_limit,
+            groups, type(groups), layout, flip, type(flip), activation, method, precision,
+            padding_mode, out_dtype, memory_limit, type(memory_limit),
         )  # fmt: skip
         try:
             problem = _KNOWN.get(key)
@@ -144,6 +154,7 @@ def conv(
         activation=activation, method=method, precision=precision, padding_mode=padding_mode,
         out_dtype=out_dtype, memory_limit=memory_limit,
     )  # fmt: skip
+    x, w = aligned(x), aligned(w)
     if key is not None and _hashes_apart(stride, dilation, padding, activation, flip):
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
@@ -198,12 +209,21 @@ def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:
         if value is None and name == "b":
             sides.append(None)
         elif is_shape(value):
-            sides.append((tuple(int(n) for n in value), np.dtype(np.float32)))
+            sides.append((_sizes(value, name), np.dtype(np.float32)))
         else:
             array = as_array(value, name)
             sides.append((array.shape, array.dtype))
     (x_shape, x_dtype), (w_shape, w_dtype), bias = sides
     return check_problem(x_shape, w_shape, x_dtype, w_dtype, bias, **options)
+
+
+def _sizes(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """Return a shape given instead of an array, if there can be such an array."""
+    if any(n < 0 or n >= LARGEST for n in shape):
+        rule = f"{name}={show(shape)} is no shape: no axis has less than 0 or 2^63 cells"
+        meant = tuple(abs(int(n)) % LARGEST for n in shape)
+        raise ShapeError(word(rule, [], f"{name}={meant}"))
+    return tuple(int(n) for n in shape)
 
 
 def is_shape(value: Any) -> bool:
@@ -271,8 +291,12 @@ def _integer_dtype(problem: Problem, x: Array, w: Array, b: Array | None) -> np.
     k, out = problem.geometry.depth, problem.result
     mx, mw = largest(x), largest(w)
     bound = k * mx * mw + (0 if b is None else largest(b))
+    low, high = problem.clip or (None, None)
+    bound = max(bound, int(low or 0), -int(high or 0)) if out.kind != "f" else bound
     method = problem.plan.method
-    dtype = compute_dtype(bound, out, transforms=METHODS[method].transforms)
+    unsigned = all(a.dtype.kind == "u" for a in (x, w, b) if a is not None)
+    transforms = METHODS[method].transforms
+    dtype = compute_dtype(bound, out, transforms=transforms, unsigned=unsigned)
     if dtype is None and METHODS[method].transforms:
         rule = f"method={method!r} is exact for integers only while sums stay below 2^44"
         facts = [f"K·max|x|·max|w| = {k}·{mx}·{mw} = {k * mx * mw}"]
@@ -290,7 +314,12 @@ def _finish(y: Array, b: Array | None, problem: Problem) -> Array:
         y = np.rint(y)
     if b is not None:
         y += b.reshape(-1).astype(y.dtype, copy=False)
-    if problem.clip is not None:
+    exact = integers and problem.result.kind != "f"
+    if integers and not exact:  # before clipping: the bounds may be fractions
+        y = _rounded(y, float_compute(problem.result))
+    if problem.clip is not None and exact:
+        clip_exact(y, *problem.clip)
+    elif problem.clip is not None:
         low, high = problem.clip
         if low is not None:
             np.maximum(y, low, out=y)
@@ -298,27 +327,31 @@ def _finish(y: Array, b: Array | None, problem: Problem) -> Array:
             np.minimum(y, high, out=y)
     if y.dtype == problem.result:
         return y
-    if integers:
-        return narrow(y, problem.result)
-    with np.errstate(over="ignore"):  # float16 overflows to Inf, as float32 does
-        return y.astype(problem.result)
+    return narrow(y, problem.result) if exact else _rounded(y, problem.result)
+
+
+def _rounded(y: Array, dtype: np.dtype[Any]) -> Array:
+    """Round to a float dtype; float16 overflows to Inf, as float32 does."""
+    with np.errstate(over="ignore"):
+        return y.astype(dtype, copy=False)
 
 
 def _check_out(out: Any, problem: Problem) -> None:
     """Check that out can receive y."""
+    lay, result = problem.layout, problem.result
+    shape = stored_shape(problem.geometry, lay)
+    fits = f"out = np.empty({shape}, np.{result.name})"
     if not isinstance(out, np.ndarray):
-        rule = f"out is {type(out).__name__}, not a NumPy array"
-        raise ArgumentTypeError(word(rule, [], "out=np.empty(shape, dtype)"))
-    geo, lay = problem.geometry, problem.layout
-    front = geo.y_shape if lay.batched else geo.y_shape[1:]
-    shape = tuple(front[axis] for axis in lay.y_axes)
+        rule = f"out={show(out)} is a {type(out).__name__}, not a NumPy array"
+        raise ArgumentTypeError(
+            word(rule, [f"y has shape {shape}, {lay.y}, and dtype {result}"], fits)
+        )
     if out.shape != shape:
-        rule = f"out has shape {out.shape} but y has {shape}"
-        facts = [f"y is written as {lay.y}"]
-        raise ShapeError(word(rule, facts, f"out=np.empty({shape}, np.{problem.result})"))
-    if out.dtype != problem.result:
-        rule = f"out has dtype {out.dtype} but y has {problem.result}"
-        fix = f"out=np.empty({shape}, np.{problem.result})   or   out_dtype=np.{out.dtype}"
-        raise DTypeError(word(rule, [], fix))
+        rule = f"out has shape {out.shape}, but y has {shape}"
+        raise ShapeError(word(rule, [f"y is written as {lay.y}"], fits))
+    if out.dtype != result:
+        rule = f"out has dtype {out.dtype}, but y has {result}"
+        facts = ["x, w and b decide the dtype of y, or out_dtype does"]
+        raise DTypeError(word(rule, facts, fits))
     if not out.flags.writeable:
-        raise OptionError(word("out is read-only", [], "out.copy()"))
+        raise OptionError(word("out is read-only", ["y is written into it"], "out = out.copy()"))

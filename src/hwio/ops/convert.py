@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from hwio.errors import LayoutError, ShapeError, word
+from hwio.errors import ArgumentTypeError, LayoutError, ShapeError, show, word
 from hwio.ops.arrays import as_array
-from hwio.shapes.layout import WEIGHT_LAYOUTS, transpose_axes
+from hwio.shapes.counts import check_int
+from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS, transpose_axes
 
 if TYPE_CHECKING:
     from hwio.types import Array
@@ -88,9 +90,9 @@ def depthwise_weights(array: Any, change: str, channels: int) -> Array:
     space = _space(source)
     a = a.transpose(transpose_axes(source, space + "IO"))  # (*kernel, 1, O)
     ones, filters = a.shape[-2:]
-    if ones != 1 or channels < 1 or filters % channels:
-        rule = f"I = {ones}, O = {filters} is not depthwise for {channels} channels"
-        raise ShapeError(word(rule, ["depthwise weights have I = 1 and O = C·M"]))
+    check_int(channels, "channels", 1)
+    if ones != 1 or filters % channels:
+        raise ShapeError(_not_depthwise(change, a.shape, channels))
     a = a.reshape(*a.shape[:-2], channels, filters // channels)
     return a.transpose(transpose_axes(space + "CM", target))
 
@@ -138,25 +140,77 @@ def _space(letters: str) -> str:
 def _to_depthwise(change: str, source: str, target: str) -> str:
     """Word the one change that needs a number."""
     rule = f"{change!r} can't tell C and M from O = C·M"
-    fix = f'hwio.depthwise_weights(w, "{source}->{target}", channels=C)'
-    return word(rule, ["the number of channels must be said"], fix)
+    facts = ["say C, the number of channels of x; 4 stands for it here"]
+    fix = f'hwio.depthwise_weights(w, "{source}->{target}", channels=4)'
+    return word(rule, facts, fix)
+
+
+def _not_depthwise(change: str, shape: tuple[int, ...], channels: int) -> str:
+    """Word weights that are no depthwise ones; shape is (*kernel, I, O)."""
+    ones, filters = shape[-2:]
+    rule = f"w has I = {ones} and O = {filters}, which is not depthwise for {channels} channels"
+    facts = ["depthwise weights have I = 1 and O = C·M"]
+    if ones == 1:
+        fits = next(c for c in range(min(channels, 1024), 0, -1) if filters % c == 0)
+        return word(rule, facts, f"channels={fits}")
+    source = change.replace(" ", "").partition("->")[0]
+    wanted = (*shape[:-2], 1, -(-filters // channels) * channels)
+    sizes = dict(zip(_space(source) + "IO", wanted, strict=True))
+    return word(rule, facts, f"w of shape {tuple(sizes[a] for a in source)}")
 
 
 def _read(change: Any, rank: int | None) -> tuple[str, str]:
     """Split ``"OIHW->HWIO"`` and check the letters."""
-    source, arrow, target = str(change).replace(" ", "").partition("->")
-    if not (isinstance(change, str) and source and arrow and target):
-        rule = f"{change!r} does not say from which layout to which"
-        raise LayoutError(word(rule, [_FORM], '"OIHW->HWIO"'))
-    pair = {frozenset("IO"), frozenset("CM")}
-    rests = [frozenset(letters) - set("DHW") for letters in (source, target)]
-    depthwise = set(rests) == pair
-    bad = any(len(set(s)) != len(s) or set(s) - set("NDHWCIOM") for s in (source, target))
-    if bad or (set(source) != set(target) and not (depthwise and _space(source) == _space(target))):
-        rule = f"{source!r} and {target!r} do not name the same axes"
+    if not isinstance(change, str):
+        rule = f"{show(change)} is a {type(change).__name__}, not a string such as 'OIHW->HWIO'"
+        parts = change if isinstance(change, tuple | list) else ()
+        joined = "->".join(part for part in parts[:2] if isinstance(part, str))
+        raise ArgumentTypeError(word(rule, [_FORM], f'change="{_repaired(joined)}"'))
+    source, arrow, target = change.replace(" ", "").partition("->")
+    fault = _fault(source, target) if source and arrow and target else "it has no source and target"
+    if fault:
+        rule = f"{show(change)} does not say from which layout to which: {fault}"
         named = ", ".join(WEIGHT_LAYOUTS[2])
-        raise LayoutError(word(rule, [_FORM, f"weights: {named}; activations: NHWC, NCHW"]))
+        facts = [_FORM, f"weights: {named}; activations: NHWC, NCHW"]
+        raise LayoutError(word(rule, facts, f'change="{_repaired(change[:100])}"'))
     if rank is not None and rank != len(source):
-        rule = f"the array has {rank} axes but {source!r} names {len(source)}"
-        raise LayoutError(word(rule, [_FORM]))
+        rule = f"{show(change)} is for {len(source)} axes, but the array has {rank}"
+        table = WEIGHT_LAYOUTS if set(source) & set("IOM") else ACTIVATION_LAYOUTS
+        names = list(table.get(rank - 2, ()))
+        fix = f'change="{names[1]}->{names[0]}"' if names else f"w of shape {(2,) * len(source)}"
+        raise LayoutError(word(rule, [_FORM], fix))
     return source, target
+
+
+def _fault(source: str, target: str) -> str | None:
+    """Return what is wrong with two groups of letters."""
+    for letters in (source, target):
+        for letter in letters:
+            if letter not in "NDHWCIOM":
+                return f"{letter!r} is not an axis"
+            if letters.count(letter) > 1:
+                return f"{letter!r} stands twice in {letters!r}"
+        space = _space(letters)
+        if space not in ("W", "HW", "DHW"):
+            return f"the spatial axes of {letters!r} are not W, HW or DHW"
+        rest = "".join(sorted(set(letters) - set(space)))
+        if rest not in ("IO", "CM", "CN", "C"):
+            return f"{letters!r} has neither I and O, nor C and M, nor N and C beside {space}"
+    kinds = [frozenset(letters) - set("DHW") for letters in (source, target)]
+    depthwise = set(kinds) == {frozenset("IO"), frozenset("CM")}
+    if _space(source) != _space(target) or (kinds[0] != kinds[1] and not depthwise):
+        return f"{source!r} and {target!r} do not name the same axes"
+    return None
+
+
+def _repaired(text: str) -> str:
+    """Return the legal change most like this one."""
+    parts = re.findall("[A-Z]+", text.upper())
+    tries = [parts[:2]]
+    if len(parts) == 1:
+        names = [*WEIGHT_LAYOUTS.values(), *ACTIVATION_LAYOUTS.values()]
+        tries += [[parts[0], next(iter(group))] for group in names]
+    for pair in tries:
+        if len(pair) == 2 and pair[0] != pair[1] and _fault(*pair) is None:
+            return "->".join(pair)
+    return "OIHW->HWIO"

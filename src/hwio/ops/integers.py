@@ -27,7 +27,9 @@ def largest(array: Array) -> int:
     return max(int(array.max()), -int(array.min()))
 
 
-def compute_dtype(bound: int, out: np.dtype[Any], *, transforms: bool) -> np.dtype[Any] | None:
+def compute_dtype(
+    bound: int, out: np.dtype[Any], *, transforms: bool, unsigned: bool = False
+) -> np.dtype[Any] | None:
     """Return a dtype in which every partial sum is exact, or None if there is none.
 
     Parameters
@@ -38,6 +40,8 @@ def compute_dtype(bound: int, out: np.dtype[Any], *, transforms: bool) -> np.dty
         The output's.
     transforms : bool
         Whether the method sums in another space, which leaves fractions.
+    unsigned : bool
+        Whether no operand can be negative.
 
     Examples
     --------
@@ -52,15 +56,39 @@ def compute_dtype(bound: int, out: np.dtype[Any], *, transforms: bool) -> np.dty
         return np.dtype(np.float64)
     if bound < 2**63:
         return np.dtype(np.int64)
-    if bound < 2**64 and out == np.uint64:
+    if bound < 2**64 and out == np.uint64 and unsigned:
         return np.dtype(np.uint64)
     return np.dtype(np.float64) if out.kind == "f" else None
 
 
 def range_message(bound: int, parts: str, out: np.dtype[Any]) -> str:
     """Word an accumulator that can't be exact."""
-    rule = f"the sum can reach {bound}, more than {out} or any exact accumulator holds"
-    return word(rule, [parts], "out_dtype=np.float64 for a rounded result")
+    rule = f"y could reach {bound}, which no exact accumulator for {out} holds"
+    return word(rule, [parts], "out_dtype=np.float64   # rounded")
+
+
+def clip_exact(y: Array, low: float | None, high: float | None) -> None:
+    """Clip exact sums in place; a bound that no sum can pass is left out.
+
+    Raises
+    ------
+    RangeError
+        If a bound leaves what the accumulator holds, so that all of y would.
+    """
+    if y.dtype.kind == "f":
+        most = 2**24 if y.dtype.itemsize == 4 else 2**53
+        least = -most
+    else:
+        most, least = int(np.iinfo(y.dtype).max), int(np.iinfo(y.dtype).min)
+    if (low is not None and low > most) or (high is not None and high < least):
+        rule = f"activation=({low}, {high}) would make every y a number outside {y.dtype}"
+        raise RangeError(
+            word(rule, [f"{y.dtype} holds {least} … {most} exactly"], "activation=None")
+        )
+    if low is not None and low > least:
+        np.maximum(y, low, out=y)
+    if high is not None and high < most:
+        np.minimum(y, high, out=y)
 
 
 def narrow(y: Array, out: np.dtype[Any]) -> Array:
@@ -79,7 +107,8 @@ def narrow(y: Array, out: np.dtype[Any]) -> Array:
         info = np.iinfo(out)
         low, high = int(y.min()), int(y.max())
         if low < info.min or high > info.max:
-            rule = f"the result spans {low} … {high}, outside {out} ({info.min} … {info.max})"
+            rule = f"y spans {low} … {high}, but {out} holds {info.min} … {info.max}"
+            facts = ["hwio sums integers exactly and never wraps"]
             wider = "np.int64" if low < 0 or high < 2**63 else "np.uint64"
-            raise RangeError(word(rule, [], f"out_dtype={wider}"))
+            raise RangeError(word(rule, facts, f"out_dtype={wider}"))
     return y.astype(out)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwio.errors import ShapeError, word
-from hwio.shapes.layout import WEIGHT_LAYOUTS, fitting_layouts
+from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS, filters_in_words, fits
 
 if TYPE_CHECKING:
     from hwio.shapes.layout import Layout
 
 Shape = tuple[int, ...]
+MOST_SHOWN = 5
+RARE = ("HWOI", "IOHW", "IHWO")  # of transposed and special layers
 
 
-def check_channels(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -> int:
+def check_channels(
+    layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, *, named: bool = True
+) -> int:
     """Check that filters and channels meet; return the number of groups.
 
     Parameters
@@ -23,6 +27,8 @@ def check_channels(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) 
         As stored.
     groups : int
         As given; a depthwise layout (..., C, M) sets it itself.
+    named : bool
+        Whether the user named the layout: then the words offer small changes of it first.
 
     Returns
     -------
@@ -37,82 +43,176 @@ def check_channels(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) 
     channels = x_shape[layout.x.index("C")]
     if layout.depthwise:
         own = w_shape[layout.w.index("C")]
-        if own != channels:
-            rule = f"w is depthwise for {own} channels but x has {channels}"
-            raise ShapeError(word(rule, _readings(layout, x_shape, w_shape, "C")))
-        if groups not in (1, channels):
-            rule = f"groups={groups} but the depthwise layout {layout.w} has {channels} groups"
-            facts = _readings(layout, x_shape, w_shape, "C")
-            raise ShapeError(word(rule, facts, f"groups={channels} or leave groups out"))
-        return max(channels, 1)
-    if w_shape[layout.w.index("I")] * groups != channels:
-        raise ShapeError(_clash(layout, x_shape, w_shape, groups))
-    filters = w_shape[layout.w.index("O")]
-    if filters % groups:
-        rule = f"w has {filters} filters, which do not divide into groups={groups}"
-        facts = _readings(layout, x_shape, w_shape, "O")
-        raise ShapeError(word(rule, facts, "every group has the same number of filters"))
-    return groups
+        if own == channels and groups in (1, channels):
+            return max(channels, 1)
+        if own == channels:
+            rule = f"groups={groups}, but w in {layout.w} is depthwise: one group per channel"
+            facts = readings(layout, x_shape, w_shape, "C", "C")
+            raise ShapeError(word(rule, facts, f"groups={max(channels, 1)}"))
+    elif channels % groups:
+        raise ShapeError(_indivisible(layout, x_shape, w_shape, groups))
+    elif w_shape[layout.w.index("I")] * groups == channels:
+        if w_shape[layout.w.index("O")] % groups == 0:
+            return groups
+        raise ShapeError(_too_few_filters(layout, x_shape, w_shape, groups))
+    raise ShapeError(_clash(layout, x_shape, w_shape, groups, named))
 
 
-def _readings(layout: Layout, x_shape: Shape, w_shape: Shape, letter: str) -> list[str]:
-    """Show both shapes with the letters they are read as."""
-    shapes = [str(x_shape), str(w_shape)]
-    wide = max(map(len, shapes))
+def readings(
+    layout: Layout, x_shape: Shape, w_shape: Shape, x_letter: str, w_letter: str
+) -> list[str]:
+    """Show both shapes with the letters they are read as, and one size of each."""
+    wide = max(len(str(x_shape)), len(str(w_shape)))
     letters_wide = max(len(layout.x), len(layout.w))
-    c = x_shape[layout.x.index("C")]
-    size = w_shape[layout.w.index(letter)]
     return [
-        f"x  {shapes[0]:<{wide}}  read as {layout.x:<{letters_wide}}  ->  C = {c}",
-        f"w  {shapes[1]:<{wide}}  read as {layout.w:<{letters_wide}}  ->  {letter} = {size}",
+        f"{name}  {shape!s:<{wide}}  read as {letters:<{letters_wide}}  ->  "
+        f"{letter} = {shape[letters.index(letter)]}"
+        for name, shape, letters, letter in (
+            ("x", x_shape, layout.x, x_letter),
+            ("w", w_shape, layout.w, w_letter),
+        )
     ]
 
 
-def _clash(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -> str:
-    """Word the commonest mistake, C of x against I of w, with what would fit."""
+def _clash(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: bool) -> str:
+    """Word the commonest mistake, C of x against I of w, with every reading that would fit."""
     channels = x_shape[layout.x.index("C")]
-    seen = w_shape[layout.w.index("I")]
-    rule = f"w expects {seen * groups} input channels but x has {channels}"
-    facts = _readings(layout, x_shape, w_shape, "I")
-    facts[1] += f"      groups={groups}, so I must equal C"
-    if groups > 1:
-        facts[1] += f" / {groups}"
-    fits = fitting_layouts(w_shape, channels, groups)
-    fix: str | None
-    if len(fits) == 1:
-        more, fix = _one_reading(layout, fits[0], channels // groups)
-    elif fits:
-        more = [f"named layouts of w that fit: {', '.join(fits)}   (hwio never guesses)"]
-        fix = f'say which, for example layout="{layout.x},{fits[0]}"'
+    letter = "C" if layout.depthwise else "I"
+    seen = w_shape[layout.w.index(letter)]
+    facts = readings(layout, x_shape, w_shape, "C", letter)
+    if layout.depthwise:
+        rule = f"w is depthwise for {seen} channels but x has {channels}"
     else:
-        more, fix = _other_ways(layout, x_shape, w_shape, groups)
-    return word(rule, facts + more, fix)
+        rule = f"w expects {seen * groups} input channels but x has {channels}"
+        share = "C" if groups == 1 else f"C / {groups}"
+        facts[1] += f"      groups={groups}, so I must equal {share}"
+    found = other_readings(layout, x_shape, w_shape, groups, named)
+    split = _fitting_groups(layout, x_shape, w_shape)
+    if split and split != groups:
+        each = f"each filter sees {seen} of the {channels} channels"
+        depthwise = [f"groups={split}   # {each}"]
+    else:
+        depthwise = []
+    if len(found) == 1 and not depthwise:
+        fact, fix = _one_reading(layout, found[0], channels // groups, groups)
+        return word(rule, [*facts, fact], fix)
+    ways = [
+        f'layout="{x},{w}{y_part(layout, x)}"   # {filters_in_words(w, w_shape)}' for x, w in found
+    ]
+    ways = depthwise + ways if seen == 1 else ways + depthwise
+    if len(ways) > 1:
+        more = "" if len(ways) <= MOST_SHOWN else f"; here are the first {MOST_SHOWN}"
+        facts.append(f"{len(ways)} other readings fit, and hwio never guesses{more}")
+    if not ways:
+        facts.append("no named layout makes them fit, nor any number of groups")
+        ways = _other_shapes(layout, x_shape, w_shape, groups)
+    return word(rule, facts, ways[:MOST_SHOWN])
 
 
-def _one_reading(layout: Layout, name: str, size: int) -> tuple[list[str], str]:
-    """Offer the single named layout of w that fits."""
-    owner = WEIGHT_LAYOUTS[layout.ndim][name]
-    if "M" in name:
-        fact = f"the named layout of w that fits is {name} ({owner})"
-        return [fact], f'hwio.conv(x, w, layout="{layout.x},{name}")'
-    fact = f"the named layout of w with I = {size} is {name} ({owner})"
-    convert = f'w = hwio.to_layout(w, "{name}->{layout.w}")'
-    return [fact], f'hwio.conv(x, w, layout="{layout.x},{name}")   or   {convert}'
+def other_readings(
+    layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: bool
+) -> list[tuple[str, str]]:
+    """List the named layouts of x and w whose channels meet, the likeliest first."""
+    n = "" if layout.batched else "N"
+    as_x = [name.replace("N", "") if n else name for name in ACTIVATION_LAYOUTS[layout.ndim]]
+    as_x = [layout.x, *(name for name in as_x if name != layout.x)]
+    as_w = [layout.w, *(name for name in WEIGHT_LAYOUTS[layout.ndim] if name != layout.w)]
+    found = [(x, w) for x in as_x for w in as_w if fits(x, w, x_shape, w_shape, groups)]
+    # a depthwise reading is the plain one in other letters; the plain one is enough
+    found = [(x, w) for x, w in found if "M" not in w or (x, w.replace("CM", "IO")) not in found]
+
+    def unlikely(pair: tuple[str, str]) -> tuple[bool, bool, int, bool, bool]:
+        x, w = pair
+        sizes = dict(zip(x, x_shape, strict=True))
+        kernel = [(k, sizes[a]) for a, k in zip(w, w_shape, strict=True) if a in "DHW"]
+        too_large = any(k > size for k, size in kernel)
+        oblong = len({k for k, _ in kernel}) > 1
+        changes = (x != layout.x) + (w != layout.w) if named else 0
+        mixed = (x[-1] == "C") != (w[-1] == "O")  # frameworks put C and O both last, or neither
+        return too_large, oblong, changes, w in RARE, mixed
+
+    return sorted(found, key=unlikely)  # a stable sort keeps the tables' order among equals
 
 
-def _other_ways(
-    layout: Layout, x_shape: Shape, w_shape: Shape, groups: int
-) -> tuple[list[str], str | None]:
-    """Offer another reading of x, or the groups that would fit."""
-    seen = w_shape[layout.w.index("I")]
-    n = "N" if layout.batched else ""
-    for letters in (f"{n}{layout.spatial}C", f"{n}C{layout.spatial}"):
-        if letters != layout.x and x_shape[letters.index("C")] == seen * groups:
-            fact = f"read as {letters}, x has C = {seen * groups}"
-            return [fact], f'hwio.conv(x, w, layout="{letters},{layout.w}")'
+def _one_reading(
+    layout: Layout, found: tuple[str, str], size: int, groups: int
+) -> tuple[str, list[str]]:
+    """Offer the only reading that fits."""
+    x, w = found
+    more = "" if groups == 1 else f", groups={groups}"
+    call = f'hwio.conv(x, w{more}, layout="{x},{w}{y_part(layout, x)}")'
+    if x == layout.x and "M" not in w + layout.w:
+        fact = f"the named layout of w with I = {size} is {w}{_owners(layout, w)}"
+        return fact, [f'{call}   or   w = hwio.to_layout(w, "{w}->{layout.w}")']
+    if w == layout.w:
+        fact = f"the named layout of x that fits is {x}{_owners(layout, x)}"
+        return fact, [f'{call}   or   x = hwio.to_layout(x, "{x}->{layout.x}")']
+    if x == layout.x:
+        return f"the named layout of w that fits is {w}{_owners(layout, w)}", [call]
+    return f"the named layouts that fit are {x} and {w}{_owners(layout, w)}", [call]
+
+
+def _owners(layout: Layout, name: str) -> str:
+    """Name the best known users of a layout."""
+    names = WEIGHT_LAYOUTS[layout.ndim] | ACTIVATION_LAYOUTS[layout.ndim]
+    return f" ({', '.join(names[name].split(', ')[:2])})" if name in names else ""
+
+
+def y_part(layout: Layout, x: str) -> str:
+    """Keep an order of y that the user chose."""
+    return "" if layout.y == layout.x or layout.y == x else f"->{layout.y}"
+
+
+def _fitting_groups(layout: Layout, x_shape: Shape, w_shape: Shape) -> int:
+    """Return the number of groups with which the reading at hand fits, or 0."""
+    if layout.depthwise:
+        return 0
+    channels, seen = x_shape[layout.x.index("C")], w_shape[layout.w.index("I")]
+    if not seen or channels % seen:
+        return 0
+    split = channels // seen
+    return split if split and w_shape[layout.w.index("O")] % split == 0 else 0
+
+
+def _other_shapes(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -> list[str]:
+    """Say which shapes would fit, where no reading of these does."""
+    at_x, at_w = layout.x.index("C"), layout.w.index("C" if layout.depthwise else "I")
+    channels = x_shape[at_x]
+    per_group = channels if layout.depthwise else channels // groups
+    seen = w_shape[at_w] * (1 if layout.depthwise else groups)
+    cut = ", ".join([":"] * at_x + [f":{seen}"])
+    cut = f"..., :{seen}" if at_x == len(x_shape) - 1 and at_x > 1 else cut
+    ways = [f"w of shape {(*w_shape[:at_w], per_group, *w_shape[at_w + 1 :])}"]
+    if (channels, seen) == (4, 3):
+        ways.insert(0, f"x = x[{cut}]   # if the 4th channel is alpha")
+    elif channels == 1 and seen:
+        ways.insert(0, f"x = x.repeat({seen}, axis={at_x})   # the one channel {seen} times")
+    else:
+        ways.append(f"x of shape {(*x_shape[:at_x], seen, *x_shape[at_x + 1 :])}")
+    return ways
+
+
+def _indivisible(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -> str:
+    """Word a number of groups that does not divide C."""
     channels = x_shape[layout.x.index("C")]
-    if groups == 1 and seen and channels % seen == 0:
-        split = channels // seen
-        if w_shape[layout.w.index("O")] % split == 0:
-            return [], f"groups={split}, if each filter sees {seen} of the {channels} channels"
-    return [], None
+    rule = f"groups={groups} does not divide the {channels} channels of x"
+    facts = readings(layout, x_shape, w_shape, "C", "I")
+    split = _fitting_groups(layout, x_shape, w_shape)
+    if split:
+        each = f"each filter sees {channels // split} of the {channels} channels"
+        return word(rule, facts, f"groups={split}   # {each}")
+    at = layout.w.index("I")
+    shape = (*w_shape[:at], channels, *w_shape[at + 1 :])
+    return word(rule, facts, f"groups=1   and   w of shape {shape}")
+
+
+def _too_few_filters(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -> str:
+    """Word a number of groups that does not divide O."""
+    at = layout.w.index("O")
+    filters = w_shape[at]
+    rule = f"groups={groups} does not divide the {filters} filters of w"
+    facts = readings(layout, x_shape, w_shape, "C", "O")
+    facts.append("every group has the same number of filters")
+    more = -(-filters // groups) * groups
+    shape = (*w_shape[:at], more, *w_shape[at + 1 :])
+    return word(rule, facts, f"w of shape {shape}   # {more // groups} for each group")

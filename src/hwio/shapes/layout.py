@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from hwio.errors import ArgumentTypeError, LayoutError, word
+from hwio.errors import LayoutError
+from hwio.shapes.grammar import read_letters
+from hwio.shapes.ranks import rank_clash
 
 if TYPE_CHECKING:
     from hwio.types import Array
 
+Shape = tuple[int, ...]
 SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
-GRAMMAR = 'layout is "x,w->y" or "x,w", for example "NHWC,HWIO->NHWC" or "NCHW,OIHW"'
 
 # The orders that have a name somewhere, by spatial rank, with who stores arrays so.
 # Sources: WebNN's operand layouts and each project's own documentation.
@@ -139,24 +141,9 @@ def parse_layout(text: str) -> Layout:
     >>> parse_layout("HWC,HWIO->HWC").batched
     False
     """
-    if not isinstance(text, str):
-        rule = f"layout must be a string, not {type(text).__name__}"
-        raise ArgumentTypeError(word(rule, [GRAMMAR]))
-    left, arrow, y = text.replace(" ", "").partition("->")
-    x, comma, w = left.partition(",")
-    if not (x and comma and w) or (arrow and not y) or "," in w:
-        rule = f"layout={text!r} does not have the form x,w->y"
-        raise LayoutError(word(rule, [GRAMMAR], 'layout="NHWC,HWIO->NHWC"'))
-    y = y or x
+    x, w, y = read_letters(text)
     ndim = sum(letter in "DHW" for letter in x)
-    for name, letters in (("x", x), ("w", w), ("y", y)):
-        _check_letters(text, name, letters, ndim)
     batched = "N" in x
-    if batched != ("N" in y):
-        has, lacks = ("x", "y") if batched else ("y", "x")
-        rule = f"layout={text!r} has N in {has} but not in {lacks}"
-        fix = f'layout="{x},{w}->{x}"'
-        raise LayoutError(word(rule, ["images stay images: N stands in both or in neither"], fix))
     space = SPATIAL[ndim]
     front = ("N" if batched else "") + space + "C"
     depthwise = "M" in w
@@ -173,91 +160,60 @@ def parse_layout(text: str) -> Layout:
     )
 
 
-def _check_letters(text: str, name: str, letters: str, ndim: int) -> None:
-    """Raise LayoutError unless the letters are one reading of x, w or y."""
-    space = SPATIAL.get(ndim, "HW")
-    wanted = f"{space}IO" if name == "w" else f"N{space}C"
-    known = "DHWIOCM" if name == "w" else "NDHWC"
-    example = f"{name} could be {wanted}"
-    for letter in letters:
-        if letter not in known:
-            rule = f"layout={text!r}: {letter!r} in {name}'s {letters!r} is not an axis of {name}"
-            upper = letters.upper()
-            fix = f'layout="{text.upper()}"' if set(upper) <= set(known) else None
-            raise LayoutError(word(rule, [f"letters of {name}: {' '.join(known)}", example], fix))
-        if letters.count(letter) > 1:
-            rule = f"layout={text!r}: {letter!r} stands twice in {name}'s {letters!r}"
-            raise LayoutError(word(rule, ["each axis has one letter", example]))
-    if not 1 <= ndim <= 3 or sorted(c for c in letters if c in "DHW") != sorted(space):
-        rule = f"layout={text!r}: {name}'s {letters!r} does not have the spatial axes of a layout"
-        facts = ["spatial axes: W (1-D), H W (2-D) or D H W (3-D), the same in x, w and y", example]
-        raise LayoutError(word(rule, facts))
-    rest = set(letters) - set(space) - {"N"}
-    accepted = ({"I", "O"}, {"C", "M"}) if name == "w" else ({"C"},)
-    if rest not in accepted:
-        missing = " or ".join(" and ".join(sorted(a)) for a in accepted)
-        rule = f"layout={text!r}: {name}'s {letters!r} lacks a letter"
-        raise LayoutError(word(rule, [f"beside {' '.join(space)} it needs {missing}", example]))
-
-
-def read_layout(layout: str | None, x_rank: int, w_rank: int) -> Layout:
-    """Return the Layout of two arrays of these ranks, the default one for None.
+def read_layout(layout: str | None, x_shape: Shape, w_shape: Shape) -> Layout:
+    """Return the Layout of two arrays of these shapes, the default one for None.
 
     Raises
     ------
     LayoutError
-        If the letters and the ranks disagree, or a default does not exist for the ranks.
+        If the letters and the ranks disagree, or the ranks have no default.
     """
+    ranks = len(x_shape), len(w_shape)
     if layout is None:
-        if x_rank not in (3, 4, 5):
-            rule = f"x has {x_rank} axes; without a layout it needs 3, 4 or 5"
-            facts = ["3 = NWC (1-D)   4 = NHWC (2-D)   5 = NDHWC (3-D)"]
-            fix = 'layout="WC,WIO->WC" for one signal' if x_rank == 2 else None
-            if x_rank == 2 and w_rank == 2:
-                fix = "x[None, :, :, None] and w[:, :, None, None] for one plane and one kernel"
-            raise LayoutError(word(rule, facts, fix))
-        layout = default_layout(x_rank)
-        if w_rank != x_rank:
-            raise LayoutError(_rank_clash(x_rank, w_rank))
+        if ranks not in ((3, 3), (4, 4), (5, 5)):
+            raise LayoutError(rank_clash(None, x_shape, w_shape))
+        return parse_layout(default_layout(ranks[0]))
+    if not isinstance(layout, str):  # a list would not hash
+        read_letters(layout)
     parsed = parse_layout(layout)
-    for name, letters, rank in (("x", parsed.x, x_rank), ("w", parsed.w, w_rank)):
-        if len(letters) != rank:
-            rule = f"{name} has {rank} axes but layout={layout!r} names {len(letters)} for it"
-            raise LayoutError(word(rule, [f"{name} is read as {letters}", GRAMMAR]))
+    if (len(parsed.x), len(parsed.w)) != ranks:
+        raise LayoutError(rank_clash((parsed.x, parsed.w), x_shape, w_shape))
     return parsed
 
 
-def _rank_clash(x_rank: int, w_rank: int) -> str:
-    """Word the clash of ranks where no layout was given."""
-    rule = f"x has {x_rank} axes but w has {w_rank}"
-    x_letters, w_letters = default_layout(x_rank).partition("->")[0].split(",")
-    facts = [f"x is read as {x_letters}, so w is read as {w_letters}"]
-    if w_rank == x_rank + 1:  # one image without its batch axis
-        space = SPATIAL[w_rank - 2]
-        return word(rule, facts, f'layout="{space}C,{space}IO->{space}C" for one image without N')
-    if w_rank == 2 and x_rank == 4:
-        return word(rule, facts, "w[:, :, None, None] for one kernel and one channel")
-    if w_rank == x_rank - 1:
-        return word(rule, facts, "w[..., None] for a single filter")
-    return word(rule, facts, GRAMMAR)
-
-
-def fitting_layouts(shape: tuple[int, ...], in_channels: int, groups: int = 1) -> list[str]:
-    """List the named weight layouts whose I (times groups) meets the channels of x.
+def fits(x: str, w: str, x_shape: Shape, w_shape: Shape, groups: int = 1) -> bool:
+    """Tell whether the channels meet if the shapes are read as these letters.
 
     Examples
     --------
-    >>> fitting_layouts((8, 4, 3, 3), 4)
-    ['OIHW']
+    >>> fits("NHWC", "OIHW", (2, 5, 7, 4), (8, 4, 3, 3))
+    True
+    >>> fits("NHWC", "HWIO", (2, 5, 7, 4), (8, 4, 3, 3))
+    False
     """
-    fits = []
-    for name in WEIGHT_LAYOUTS.get(len(shape) - 2, {}):
-        sizes = dict(zip(name, shape, strict=True))
-        if "M" in name:
-            fits += [name] if sizes["C"] == in_channels and groups in (1, in_channels) else []
-        elif sizes["I"] * groups == in_channels and sizes["O"] % groups == 0:
-            fits.append(name)
-    return fits
+    if (len(x), len(w)) != (len(x_shape), len(w_shape)):
+        return False
+    channels, sizes = x_shape[x.index("C")], dict(zip(w, w_shape, strict=True))
+    if "M" in w:
+        return sizes["C"] == channels and groups in (1, channels)
+    return sizes["I"] * groups == channels and sizes["O"] % groups == 0
+
+
+def filters_in_words(w: str, shape: Shape) -> str:
+    """Say what weights of this shape are in this layout.
+
+    Examples
+    --------
+    >>> filters_in_words("OIHW", (8, 4, 3, 3))
+    '8 filters of 3×3×4'
+    """
+    sizes = dict(zip(w, shape, strict=True))
+    kernel = [sizes[axis] for axis in "DHW" if axis in w]
+    if "M" in w:
+        taps = "×".join(map(str, kernel))
+        return f"depthwise, {sizes['M']} filters of {taps} for each of {sizes['C']} channels"
+    plural = "" if sizes["O"] == 1 else "s"
+    return f"{sizes['O']} filter{plural} of {'×'.join(map(str, [*kernel, sizes['I']]))}"
 
 
 def describe(array_shape: Any, letters: str) -> str:

@@ -13,7 +13,7 @@ loader = pytest.importorskip("onnx.backend.test.loader", reason="onnx's backend 
 adapter = pytest.importorskip("onnx_adapter")
 
 OPERATORS = ("Conv", "ConvInteger")
-# Tests in onnx 1.16 to 1.23: an upgrade may add some, but none may get lost here.
+# Tests in onnx 1.23: an upgrade may add some, but none may get lost here.
 AT_LEAST = {"node": 8, "pytorch-converted": 26, "pytorch-operator": 1}
 
 

@@ -264,6 +264,31 @@ def test_a_folder_that_is_not_there(capsys: Capture, tmp_path: Path) -> None:
     )
 
 
+def test_compare_makes_up_no_array_larger_than_memory(capsys: Capture) -> None:
+    assert main(["compare", "9999,9999,9999,64", "3,3,64,1", "--stride", "5000"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("hwio: LimitError: this needs 232.8 TiB, more than this machine's memory")
+    assert "x  (9999, 9999, 9999, 64) float32, made up  ->  232.8 TiB" in err
+
+
+def test_memory_that_is_not_free(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hwio.cli import COMMANDS
+
+    def run_out(options: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setitem(COMMANDS, "explain", run_out)
+    assert main(["explain"]) == 2
+    assert capsys.readouterr().err == "hwio: MemoryError: not enough memory is free\n"
+
+
+def test_nothing_to_draw(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "a.svg"
+    assert main(["explain", "0,5,7,4", W, "--svg", str(path)]) == 2
+    assert "there is nothing to draw, y has no numbers" in capsys.readouterr().err
+    assert not path.exists()
+
+
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     from hwio.cli import COMMANDS
 

@@ -43,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HwioError as error:
         print_error(type(error).__name__, str(error))
         return 2
+    except MemoryError as error:  # NumPy's own, where less is free than the machine has
+        print_error("MemoryError", str(error) or "not enough memory is free")
+        return 2
     except BrokenPipeError:
         drop_stdout()
         return 0

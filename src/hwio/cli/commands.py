@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hwio.cli.inputs import demo_arrays, note, read_input
 from hwio.cli.terminal import print_json
 from hwio.errors import LayoutError, LimitError, OptionError, word
 from hwio.ops.convert import layout_recipe, to_layout
+from hwio.ops.memory import check_memory, size
 
 MISMATCH = 1
 # options of conv that every command takes; those not given keep conv's own defaults
@@ -29,7 +31,11 @@ def run_explain(options: argparse.Namespace) -> int:
     for name, draw in (("svg", said.svg), ("html", said._repr_html_)):
         path = getattr(options, name)
         if path is not None:
-            Path(path).write_text(draw(), encoding="utf-8")
+            drawn = draw()
+            if not drawn:
+                rule = f"--{name}: there is nothing to draw, y has no numbers"
+                raise OptionError(word(rule, [], "a shape without 0"))
+            Path(path).write_text(drawn, encoding="utf-8")
             note(f"wrote {path}")
     _answer(options, said)
     return 0
@@ -45,6 +51,11 @@ def run_compare(options: argparse.Namespace) -> int:
         for name in ("methods", "w_layouts", "x_layouts")
         if getattr(options, name) is not None
     }
+    for name, value in (("x", x), ("w", w)):
+        if isinstance(value, tuple):  # filled with numbers of 4 bytes, so that it must fit
+            need = 4 * prod(value)
+            made = f"{name}  {value} float32, made up  ->  {size(need)}"
+            check_memory(need, None, [made], f"a smaller {name}, or hwio explain for sizes alone")
     table = compare(x, w, **chosen, **_passed(options))
     if isinstance(x, tuple) or isinstance(w, tuple):
         note("shapes alone: the numbers are random, from a fixed seed")

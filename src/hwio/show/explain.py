@@ -69,7 +69,7 @@ class Explanation:
         found = self.trace
         if found is None and 0 not in self.case.y_shape:
             found = trace(self.case, (0,) * len(self.case.y_shape))
-        return "" if found is None else picture(found)
+        return "" if found is None or not found.channels else picture(found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in plain types, for JSON."""

@@ -41,6 +41,7 @@ padding:2px 6px;border:1px solid #b6bec8;font-size:12px}
 #8d97a388 4px 5px)}
 .hwio-explain code,.hwio-explain .mono{font-family:ui-monospace,Menlo,Consolas,monospace;
 font-size:12.5px;background:none;color:inherit}
+.hwio-explain .sums td:last-child{text-align:right;font-family:ui-monospace,Menlo,monospace}
 .hwio-explain h4{margin:16px 0 4px;font-size:14px;color:inherit}
 .hwio-explain p,.hwio-explain h4{white-space:pre-wrap}
 .hwio-explain p{margin:4px 0}
@@ -103,7 +104,9 @@ def trace_html(found: Trace) -> list[str]:
         depths = list(range(min(found.spans[0].taps, MOST_SIDE)))
     rows = [_channel(found, c, d) for c in range(full) for d in depths]
     parts.append(f"<table>{''.join(rows)}</table>")
-    parts.append(f"<table>{''.join(_row(row) for row in sum_rows(found, listed))}</table>")
+    parts.append(
+        f"<table class='sums'>{''.join(_row(row) for row in sum_rows(found, listed))}</table>"
+    )
     return parts + [f"<p><code>{escape(line)}</code></p>" for line in closing(found)]
 
 

@@ -36,12 +36,12 @@ def reading_table(shape: tuple[int, ...], letters: str) -> Table:
     """
     space = SPATIAL[len(shape) - 2]
     filters = "CM" if "M" in letters else "O"
-    first = letters[0]
     blocks = "1 block" if shape[0] == 1 else f"{shape[0]} blocks"
-    order = "storage order"
-    if first == "O":
-        order += ", and here filter order too"
-    title = f"How to read w.  NumPy prints w as {blocks} of {shape[1:]}. That is {order}."
+    printed = f"How to read w.  NumPy prints w as {blocks} of {shape[1:]}"
+    if letters[0] == "O":
+        title = f"{printed}: here storage order is filter order."
+    else:
+        title = f"{printed}. That is storage order."
     names = dict(zip(space, ["i"] if space == "W" else "tij"[-len(space) :], strict=True))
     rows = (
         _filter_row(shape, letters, filters),

@@ -257,7 +257,7 @@ def _grid_of_w(art: Drawing, found: Trace, i: int, side: float, x: float, y: flo
         grid = found.weights[..., c] if d is None else found.weights[d][..., c]
         grid = np.atleast_2d(grid)[rows.first : rows.after, columns.first : columns.after]
         write_values(art, grid.ravel().tolist(), spots, side)
-    low = y + len(rows) * side
+    low = y + len(rows) * side + 9 * (rows.after < rows.high)  # below the ellipsis
     name = f"c={found.channels[c]}" + ("" if d is None else f" d={d}")
     products = found.products
     if products is None:

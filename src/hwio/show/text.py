@@ -230,11 +230,11 @@ def _is_zero(text: str) -> bool:
     return not text.strip("-0.")
 
 
-def _cropped(items: list[Any], mark: Any) -> list[Any]:
+def _cropped(items: list[Any], mark: Any, most: int = MOST_SIDE) -> list[Any]:
     """Keep the ends of a long list."""
-    if len(items) <= MOST_SIDE:
+    if len(items) <= most:
         return items
-    return [*items[: MOST_SIDE - 3], mark, *items[-2:]]
+    return [*items[: most - 3], mark, *items[-2:]]
 
 
 def grids_of(found: Trace, c: int, d: int | None) -> list[tuple[str, list[list[str]]]]:
@@ -294,9 +294,12 @@ def _beside(row: _Row, gap: int, indent: int, where: str) -> list[str]:
 def _block(label: str, cells: list[list[str]], gap: int) -> list[str]:
     """Lay a grid out under its label, all lines of one width."""
     size = max(6, *(len(cell) for row in cells for cell in row))
-    rows = [(" " * gap).join(f"{cell:>{size}}" for cell in row) for row in cells]
-    wide = max(len(label), len(rows[0]))
-    return [f"{line:<{wide}}" for line in (label, *rows)]
+    wide = [1 if cell == "…" else size for cell in cells[0]]
+    rows = [
+        (" " * gap).join(f"{cell:>{n}}" for cell, n in zip(row, wide, strict=True)) for row in cells
+    ]
+    longest = max(len(label), len(rows[0]))
+    return [f"{line:<{longest}}" for line in (label, *rows)]
 
 
 def _stacked(row: _Row, gap: int, indent: int, where: str) -> list[str]:
@@ -305,7 +308,12 @@ def _stacked(row: _Row, gap: int, indent: int, where: str) -> list[str]:
     lines = [f"  {row.name}"]
     for sign, (label, cells) in zip(["", "× ", "= "], row.grids, strict=False):
         lines.append(f"    {sign}{label}")
-        lines += [f"{' ' * indent}{line}" for line in _block("", cells, gap)[1:]]
+        block: list[str] = []
+        for most in (MOST_SIDE, 7, 5, 4):
+            block = _block("", [_cropped(r, "…", most) for r in cells], gap)[1:]
+            if indent + len(block[0]) <= WIDTH:
+                break
+        lines += [f"{' ' * indent}{line}" for line in block]
     return [*lines, row.total.rjust(max(map(len, lines)))] if row.total else lines
 
 
@@ -330,5 +338,6 @@ def closing(found: Trace) -> list[str]:
         lost, taps = int(found.outside.sum()), found.outside.size
         mode = found.case.problem.padding_mode
         what = "0" if mode == "zeros" else f"taken from x by {mode!r}"
-        lines.append(f"(…) is padding, {what}: {lost} of {plural(taps, 'tap')} lie outside x")
+        sign = "" if found.window is None else "(…) is "
+        lines.append(f"{sign}padding, {what}: {lost} of {plural(taps, 'tap')} lie outside x")
     return [*lines, f"in NumPy:  {code_of(found)}"]

@@ -1,0 +1,227 @@
+"""Every page runs: its Python, each output it shows, its commands and its links.
+
+A page is read from top to bottom with one namespace and one empty folder. What a fence says:
+
+    ```python    code that must run
+    ```pycon     >>> lines whose output is compared, as in a docstring
+    ```console   $ hwio ... commands whose output is compared
+    ```sh, text  not run
+
+``...`` in an output stands for anything (timings), and white space counts as one blank. The comment
+``<!-- needs: torch -->`` above a block leaves it out where torch is not installed.
+"""
+
+import doctest
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+KINDS = {"python", "pycon", "console", "sh", "text"}
+LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: its kind, its text, and the line of the page where the text starts."""
+
+    kind: str
+    text: str
+    line: int
+    needs: tuple[str, ...] = ()
+
+
+def blocks_of(page: str) -> Iterator[Block]:
+    """Yield the fenced blocks of a page."""
+    kind, start, held, needs = None, 0, [], ()
+    for number, line in enumerate(page.splitlines(), 1):
+        bare = line.strip()
+        if kind is not None:
+            if bare == "```":
+                yield Block(kind, "\n".join(held) + "\n", start, needs)
+                kind, needs = None, ()
+            else:
+                held.append(line)
+        elif bare.startswith("```"):
+            kind, start, held = bare[3:].strip(), number + 1, []
+        elif found := re.fullmatch(r"<!-- needs: (.+) -->", bare):
+            needs = tuple(found[1].split())
+    assert kind is None, f"the block that opens above line {start} never ends"
+
+
+def run_python(block: Block, name: str, names: dict[str, object]) -> None:
+    """Execute code so that a traceback points into the page."""
+    exec(compile("\n" * (block.line - 1) + block.text, name, "exec"), names)
+
+
+def run_pycon(block: Block, name: str, names: dict[str, object]) -> None:
+    """Run the >>> lines and compare what they print."""
+    test = doctest.DocTestParser().get_doctest(block.text, names, name, name, block.line - 1)
+    assert test.examples, f"{name} line {block.line}: pycon without >>>"
+    test.globs = names  # not a copy: a function of an earlier block sees what this one sets
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=FLAGS, verbose=False)
+    runner.run(test, out=said.append, clear_globs=False)
+    assert not said, "".join(said)
+
+
+def commands_of(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each command of a console block, and the output shown below it."""
+    for chunk in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, shown = chunk.partition("\n")
+        yield command, shown
+
+
+def run_command(command: str) -> str:
+    """Run one hwio command and return what it prints, errors too."""
+    program, *arguments = shlex.split(command)
+    assert program == "hwio", f"$ {command}: console blocks run hwio only"
+    done = subprocess.run(
+        [sys.executable, "-m", "hwio", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "100"},
+        encoding="utf-8",
+        check=False,
+    )
+    return done.stdout
+
+
+def run_console(block: Block, name: str) -> None:
+    """Run each command and compare what it prints."""
+    for command, shown in commands_of(block.text):
+        came = run_command(command)
+        same = doctest.OutputChecker().check_output(shown, came, FLAGS)
+        assert same, f"{name} line {block.line}: $ {command}\n{came}\ninstead of\n{shown}"
+
+
+def run_page(page: str, name: str) -> None:
+    """Run all blocks of a page in order."""
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks_of(page):
+        assert block.kind in KINDS, f"{name} line {block.line}: say what the block is, {KINDS}"
+        if any(importlib.util.find_spec(module) is None for module in block.needs):
+            continue
+        if block.kind == "python":
+            run_python(block, name, names)
+        elif block.kind == "pycon":
+            run_pycon(block, name, names)
+        elif block.kind == "console":
+            run_console(block, name)
+
+
+def slugs_of(page: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and mkdocs make them."""
+    heads = re.findall(r"^#+ +(.+?)\s*$", re.sub(r"```.*?```", "", page, flags=re.S), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def broken_links(path: Path) -> list[str]:
+    """Return the relative links and images of a page that lead nowhere."""
+    page = path.read_text(encoding="utf-8")
+    broken = []
+    for block in blocks_of(page):
+        page = page.replace(block.text, "")
+    for link in (a or b for a, b in LINK.findall(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        where, _, anchor = link.partition("#")
+        target = (path.parent / where).resolve() if where else path
+        if not target.exists() or (
+            anchor and anchor not in slugs_of(target.read_text(encoding="utf-8"))
+        ):
+            broken.append(link)
+    return broken
+
+
+def title(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def generator() -> ModuleType:
+    """Load docs/make_reference.py, which is a script and no package's module."""
+    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", PAGES, ids=title)
+def test_page_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_page(path.read_text(encoding="utf-8"), title(path))
+
+
+@pytest.mark.parametrize("path", LINKED, ids=title)
+def test_links_lead_somewhere(path: Path) -> None:
+    assert not broken_links(path)
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    lost = [p for p in PAGES[1:] if p.name != "index.md"]
+    lost = [p.relative_to(DOCS).as_posix() for p in lost]
+    assert not [name for name in lost if f"({name})" not in index]
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "reference").glob("*.md")), ids=title)
+def test_generated_tables_are_up_to_date(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
+    assert generator().render(page) == page, "run: python docs/make_reference.py"
+
+
+def test_make_targets_that_pages_name_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    shown = [b for p in PAGES for b in blocks_of(p.read_text(encoding="utf-8")) if b.kind == "sh"]
+    named = {t for b in shown for t in re.findall(r"^make ([a-z]+)", b.text, re.MULTILINE)}
+    assert {"tour", "test"} <= named
+    assert not [t for t in named if not re.search(rf"^{t}:", makefile, re.MULTILINE)]
+
+
+# The checks above pass on sound pages; these show that they fail on unsound ones.
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "```python\nx = 1\n```\n```pycon\n>>> x + 1\n3\n```",
+        "```python\n1 / 0\n```",
+        "```console\n$ hwio --version\nhwio 9\n```",
+        "```\nno kind\n```",
+        "```python\nnever ends",
+    ],
+)
+def test_a_wrong_page_is_seen(page: str) -> None:
+    with pytest.raises((AssertionError, ZeroDivisionError)):
+        run_page(page, "page")
+
+
+def test_blocks_share_their_names() -> None:
+    first = "```pycon\n>>> def double():\n...     return 2 * x\n>>> x = 1\n```\n"
+    then = "```python\nx = 2\n```\n```pycon\n>>> double()\n4\n```"
+    run_page(first + then, "page")
+
+
+def test_a_block_whose_need_is_absent_is_left_out() -> None:
+    run_page("<!-- needs: no_such_thing -->\n```python\n1 / 0\n```", "page")
+
+
+def test_a_broken_link_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A head\n[a](#a-head) [b](#b) [c](no.md) ![d](no.png) [e](https://a.b)")
+    assert broken_links(page) == ["#b", "no.md", "no.png"]

@@ -133,16 +133,19 @@ def conv(
     """
     key = None
     if type(x) is type(w) is np.ndarray and (b is None or type(b) is np.ndarray):
-        # 1 == True == 1.0 in a dict, hence the types of the options beside their values
         key = (
             x.shape, x.dtype, w.shape, w.dtype, None if b is None else (b.shape, b.dtype),
-            stride, type(stride), padding, type(padding), dilation, type(dilation),
-            groups, type(groups), layout, flip, type(flip), activation, method, precision,
-            padding_mode, out_dtype, memory_limit, type(memory_limit),
+            stride if type(stride) is int else _apart(stride),
+            padding if type(padding) is str else _apart(padding),
+            dilation if type(dilation) is int else _apart(dilation),
+            groups if type(groups) is int else _apart(groups),
+            activation if activation is None else _apart(activation),
+            layout, flip, type(flip), method, precision, padding_mode, out_dtype,
+            memory_limit, type(memory_limit),
         )  # fmt: skip
         try:
             problem = _KNOWN.get(key)
-        except TypeError:  # lists don't hash
+        except TypeError:  # an option that does not hash
             key = problem = None
         if problem is not None and x.flags.aligned and w.flags.aligned:
             return _run(problem, x, w, b, out)
@@ -155,16 +158,18 @@ def conv(
         out_dtype=out_dtype, memory_limit=memory_limit,
     )  # fmt: skip
     x, w = aligned(x), aligned(w)
-    if key is not None and _hashes_apart(stride, dilation, padding, activation, flip):
+    if key is not None:
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
         _KNOWN[key] = problem
     return _run(problem, x, w, b, out)
 
 
-def _hashes_apart(*options: Any) -> bool:
-    """Tell whether no option is a container that could hide a True equal to 1."""
-    return all(option is None or isinstance(option, int | str) for option in options)
+def _apart(option: Any) -> Any:
+    """Return a key for an option that tells 1 from True and from 1.0, however nested."""
+    if isinstance(option, tuple | list):
+        return (type(option), *map(_apart, option))
+    return type(option), option
 
 
 def plan(x: Any, w: Any, **options: Any) -> Plan:

@@ -30,7 +30,13 @@ PRECISIONS = {
     "high": "relative 2-norm per image <= 2e-5: also FFT and Winograd",
     "medium": "as high; half-precision products come with compiled kernels",
 }
-_HUNGRY = "shows the idea; its temporaries grow with every product"
+# ways that auto never takes
+_ONLY_SHOWN = {
+    "loop": "the definition; one NumPy call for every output number",
+    "broadcast": "holds every product at once",
+    "einsum": "adds products as they come, without a matrix product",
+    "tensordot": "holds the whole patch matrix at once",
+}
 
 
 def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str = "auto") -> Plan:
@@ -82,7 +88,7 @@ def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int
     """Return why a method is no candidate for auto."""
     method = METHODS[name]
     if name not in COSTS:
-        return _HUNGRY if name in ("broadcast", "tensordot") else "shows the idea; sums one by one"
+        return _ONLY_SHOWN[name]
     if method.transforms and precision == "highest":
         return f"keeps the bound {method.bound[:2]} only; precision='high' would admit it"
     why = method.refuses(geo)
@@ -98,7 +104,7 @@ def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int
 
 def _im2col_cost(geo: Geometry) -> float:
     """Copy every window, then one product per group."""
-    copied = 0 if geo.kernel == (1,) * geo.ndim == geo.stride else geo.pixels * geo.depth
+    copied: float = 0 if geo.kernel == (1,) * geo.ndim == geo.stride else geo.pixels * geo.depth
     if geo.group_channels == 1:
         copied *= LONE_CHANNEL
     return geo.groups * (4 * CALL_US + copied * ELEMENT_US) + geo.macs * MAC_US

@@ -88,7 +88,7 @@ def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int
     """Return why a method is no candidate for auto."""
     method = METHODS[name]
     if name not in COSTS:
-        return _ONLY_SHOWN[name]
+        return _ONLY_SHOWN.get(name, "auto has no estimate of its time")
     if method.transforms and precision == "highest":
         return f"keeps the bound {method.bound[:2]} only; precision='high' would admit it"
     why = method.refuses(geo)

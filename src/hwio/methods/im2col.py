@@ -4,7 +4,8 @@
 
 Row order is the output's, column order is the weights' "HWI", so HWIO weights need no copy. The
 rows are copied piece by piece: a piece never holds more than ``PIECE`` bytes (or one row), however
-large x is. Each image is multiplied on its own, so it gets the same bits in any batch.
+large x is. Each image is multiplied on its own and each piece lies side by side in memory, so an
+image gets the same bits in any batch and whatever the strides of x.
 """
 
 from __future__ import annotations
@@ -43,22 +44,16 @@ def conv_im2col(x: Array, w: Array, geo: Geometry) -> Array:
     views = windows(x, geo)  # (n, *out, *kernel, c)
     matrix = np.ascontiguousarray(w.reshape(depth, filters))  # (taps·c, o)
     pixels = prod(geo.out_size)
-    if n * pixels * depth * x.itemsize <= PIECE or _is_matrix(x, geo):
-        rows = views.reshape(n, pixels, depth)
+    if n * pixels * depth * x.itemsize <= PIECE:
+        rows = np.ascontiguousarray(views.reshape(n, pixels, depth))
         y: Array = (rows @ matrix).reshape(n, *geo.out_size, filters)
         return y
     y = np.empty((n, *geo.out_size, filters), x.dtype)
     for image, piece in product(range(n), list(pieces(geo.out_size, depth * x.itemsize))):
-        block = y[(image, *piece)]  # (*part of out, o)
-        rows = views[(image, *piece)].reshape(-1, depth)  # (cells of the piece, taps·c)
-        block[...] = (rows @ matrix).reshape(block.shape)
+        # (cells of the piece, taps·c); no copy where 1×1 taps leave x as it is
+        rows = np.ascontiguousarray(views[(image, *piece)].reshape(-1, depth))
+        np.matmul(rows, matrix, out=y[(image, *piece)].reshape(len(rows), filters))  # a view of y
     return y
-
-
-def _is_matrix(x: Array, geo: Geometry) -> bool:
-    """Tell whether x itself is the patch matrix: 1×1 taps on neighbouring cells."""
-    one = (1,) * geo.ndim
-    return geo.kernel == one == geo.stride and x.flags.c_contiguous
 
 
 def pieces(out_size: tuple[int, ...], row_bytes: int) -> Iterator[tuple[slice, ...]]:

@@ -68,20 +68,20 @@ def _write_w(script: Script, case: Case) -> tuple[str, str]:
     """Write what w needs: depthwise weights as grouped ones, the turn, the dtype."""
     _, cast = casts(case, case.work, each=True)
     lay, letters = case.lay, case.lay.w
-    code, note = "w", ""
+    code, grouped, note = "w", "", ""
     if lay.depthwise:
         front = case.space + "CM"
         if front != letters:
             code = f"np.transpose(w, {order(letters, front)})"
         letters = case.space + "IO"
-        code += f".reshape{case.geo.w_shape}"
+        grouped = f".reshape{case.geo.w_shape}"
         note = "C and M become O, I = 1"
     turned = flipped(case, letters)
     if turned:
         note = f"{note}, turned round" if note else "turned round"
-    if code == "w" and not turned and not cast:
+    if not (lay.depthwise or turned or cast):
         return "w", letters
-    script.line(f"filters = {code}{turned}{cast}", note)
+    script.chain("filters", [code, grouped, turned, cast], note)
     return "filters", letters
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hwio.errors import OptionError, word
 from hwio.methods import METHODS
 from hwio.show.snippets import numpy_sums, numpy_transforms
 from hwio.show.snippets.case import (
@@ -53,6 +54,10 @@ def numpy_code(case: Case) -> str:
         Statements that read x, w (and b) and leave y.
     """
     method = case.problem.plan.method
+    if method not in WRITERS:
+        rule = f"method={method!r} has no snippet yet"
+        facts = [f"methods that have one: {', '.join(WRITERS)}"]
+        raise OptionError(word(rule, facts, "method='einsum'"))
     script = Script()
     for line in case.title(method):
         script.note(line)
@@ -100,7 +105,7 @@ def _operands(script: Script, case: Case, method: str, work: DType) -> Operands:
     if moved or to_x:
         code = f"np.transpose(x, {order(lay.x, x_letters)})" if moved else "x"
         note = f"{lay.x} -> {x_letters}  " * moved
-        script.line(f"images = {code}{to_x}", f"{note}{shape(x_letters, case.x_sizes())}")
+        script.chain("images", [code, to_x], f"{note}{shape(x_letters, case.x_sizes())}")
         x = "images"
     moved = w_letters != lay.w
     turned = flipped(case, w_letters)
@@ -108,7 +113,7 @@ def _operands(script: Script, case: Case, method: str, work: DType) -> Operands:
         code = f"np.transpose(w, {order(lay.w, w_letters)})" if moved else "w"
         notes = [f"{lay.w} -> {w_letters}"] * moved + ["turned round"] * bool(turned)
         note = "  ".join([*notes, str(shape(w_letters, case.w_sizes()))])
-        script.line(f"filters = {code}{turned}{to_w}", note)
+        script.chain("filters", [code, turned, to_w], note)
         w = "filters"
     own_padding = method.startswith("winograd") and not case.mode
     if case.geo.padded and not own_padding:

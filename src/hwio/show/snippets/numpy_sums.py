@@ -35,7 +35,7 @@ def write_loop(script: Script, case: Case, ops: Operands) -> str:
     own, of_filter = _loop_channels(script, ops)
     piece = geo.kernel if own and ":" not in own else (*geo.kernel, geo.group_channels)
     with script.block():
-        script.line(f"window = {ops.x}[{', '.join([*window, own] if own else window)}]", piece)
+        script.call(f"window = {ops.x}[", [*window, own] if own else window, "]", piece)
         filter_k = f"{ops.w}[{', '.join([':'] * geo.ndim)}, {of_filter}]"
         script.line(f"y[{names}] = np.sum(window * {filter_k})", "one number")
     return ops.y_letters
@@ -111,8 +111,8 @@ def write_taps(script: Script, case: Case, ops: Operands) -> str:
     _start_sum(script, ops, ops.y_shape)
     with script.block():
         tap = ", ".join(TAPS[geo.ndim])
-        code = f"y += {ops.x}{_shifted(ops)} @ {ops.w}[{tap}]"
-        script.line(code, f"(..., {geo.in_channels}) @ {(geo.in_channels, geo.out_channels)}")
+        note = f"(..., {geo.in_channels}) @ {(geo.in_channels, geo.out_channels)}"
+        _add_shifted(script, f"{ops.x}{_shifted(ops)}", f"@ {ops.w}[{tap}]", note)
     return ops.y_letters
 
 
@@ -126,17 +126,26 @@ def _write_depthwise_taps(script: Script, case: Case, ops: Operands) -> str:
         own = f"{tap}, :, 0" if "M" in ops.w_letters else f"{tap}, 0"
         _start_sum(script, ops, ops.y_shape)
         with script.block():
-            script.line(f"y += {ops.x}{_shifted(ops)} * {w}[{own}]", (channels,))
+            _add_shifted(script, f"{ops.x}{_shifted(ops)}", f"* {w}[{own}]", str((channels,)))
         return ops.y_letters
     if "M" not in ops.w_letters:
         script.line(f"filters = {w}.reshape{(*geo.kernel, channels, each)}", "(..., C, M)")
         w = "filters"
     _start_sum(script, ops, (*cells, channels, each))
     with script.block():
-        code = f"y += {ops.x}{_shifted(ops, last='None')} * {w}[{tap}]"
-        script.line(code, f"(..., {channels}, 1) * {(channels, each)}")
+        note = f"(..., {channels}, 1) * {(channels, each)}"
+        _add_shifted(script, f"{ops.x}{_shifted(ops, last='None')}", f"* {w}[{tap}]", note)
     script.line(f"y = y.reshape{ops.y_shape}", "channel by channel")
     return ops.y_letters
+
+
+def _add_shifted(script: Script, view: str, product: str, note: str) -> None:
+    """Write y += view times the weights of a tap, in two lines where one is too long."""
+    if len(view) + len(product) > 72:
+        name, _, entries = view.rstrip("]").partition("[")
+        script.call(f"shifted = {name}[", entries.split(", "), "]")
+        view = "shifted"
+    script.line(f"y += {view} {product}", note)
 
 
 def _start_sum(script: Script, ops: Operands, of: Shape) -> None:

@@ -78,20 +78,21 @@ def _write_arrays(script: Script, case: Case, work: DType, *, whole: bool) -> No
     code, note = name, ""
     if letters != lay.x:
         code, note = f"np.transpose({name}, {order(lay.x, letters)})", f"{lay.x} -> {letters}  "
-    if not lay.batched:
-        code, letters = f"{code}[None]", "N" + letters
+    one = "" if lay.batched else "[None]"
+    letters = "NC" + case.space
     sizes = case.x_sizes(padded=bool(case.mode))
-    script.line(f"images = {code}{to_x}", f"{note}{shape(letters, sizes)}")
+    script.chain("images", [code, one, to_x], f"{note}{shape(letters, sizes)}")
     letters = ("CM" if lay.depthwise else "OI") + case.space
     code, notes = "w", []
     if letters != lay.w:
         code, notes = f"np.transpose(w, {order(lay.w, letters)})", [f"{lay.w} -> {letters}"]
+    grouped = f".reshape{_w_shape(case)}" if lay.depthwise else ""
     if lay.depthwise:
-        code += f".reshape{_w_shape(case)}"
         notes.append("C and M become O, I = 1")
     turned = flipped(case, letters)
     notes += ["turned round"] * bool(turned)
-    script.line(f"filters = {code}{turned}{to_w}", "  ".join([*notes, str(_w_shape(case))]))
+    note = "  ".join([*notes, str(_w_shape(case))])
+    script.chain("filters", [code, grouped, turned, to_w], note)
 
 
 def _w_shape(case: Case) -> tuple[int, ...]:

@@ -50,9 +50,16 @@ class Script:
             inner = "".join(f"\n    {argument}," for argument in arguments)
             self.line(f"{start}{inner}\n{end}", comment)
 
-    def gap(self) -> None:
-        """Leave a line empty."""
-        self._lines.append(("", ""))
+    def chain(self, name: str, parts: Sequence[str], comment: object = "") -> None:
+        """Assign an expression made of steps, one step a line where it is too long for one line."""
+        steps = [part for part in parts if part]
+        if len(f"{self._indent}{name} = {''.join(steps)}") <= WIDTH - 2:
+            self.line(f"{name} = {''.join(steps)}", comment)
+            return
+        self.line(f"{name} = {steps[0]}")
+        for step in steps[1:-1]:
+            self.line(f"{name} = {name}{step}")
+        self.line(f"{name} = {name}{steps[-1]}", comment)
 
     @contextmanager
     def block(self) -> Iterator[None]:

@@ -11,7 +11,9 @@ from hwio.shapes.padding import resolve_padding
 from hwio.show.snippets.case import (
     casts,
     dtype_code,
+    every,
     flipped,
+    index,
     number,
     order,
     pad_pairs,
@@ -21,7 +23,7 @@ from hwio.show.snippets.case import (
 from hwio.show.snippets.script import Script
 
 if TYPE_CHECKING:
-    from hwio.show.snippets.case import Case, DType
+    from hwio.show.snippets.case import Case, DType, Shape
 
 
 def tensorflow_code(case: Case) -> str:
@@ -55,6 +57,10 @@ def tensorflow_code(case: Case) -> str:
         work = np.dtype(np.float64)
         script.note("TensorFlow convolves no wider integers than int32, which wrap;")
         script.note("float64 holds whole numbers exactly below 2**53")
+    elif _errs_in_float32(case):
+        work = np.dtype(np.float64)
+        script.note("float64: with oneDNN, TensorFlow 2.21's float32 is wrong for 3-D, one channel")
+        script.note("and unequal strides")
     x = _write_x(script, case, work)
     depthwise = _serves_depthwise(case)
     w = _write_w(script, case, work, depthwise=depthwise)
@@ -65,6 +71,13 @@ def tensorflow_code(case: Case) -> str:
         _write_call(script, case, x, w, padding)
     _write_end(script, case, work)
     return script.text()
+
+
+def _errs_in_float32(case: Case) -> bool:
+    """Tell a case that TensorFlow 2.21 gets wrong by whole numbers unless TF_ENABLE_ONEDNN_OPTS=0."""
+    geo = case.geo
+    unequal = len(set(geo.stride)) > 1
+    return geo.ndim == 3 and geo.group_channels == 1 and unequal and case.work == np.float32
 
 
 def _write_x(script: Script, case: Case, work: DType) -> str:
@@ -78,13 +91,12 @@ def _write_x(script: Script, case: Case, work: DType) -> str:
     code, note = name, ""
     if letters != lay.x:
         code, note = f"np.transpose({name}, {order(lay.x, letters)})", f"{lay.x} -> {letters}  "
-    if not lay.batched:
-        code, letters = f"{code}[None]", "N" + letters
-    code += cast
-    if code == name:
+    one = "" if lay.batched else "[None]"
+    if not one and not cast and code == name:
         return name
+    letters = "N" + case.space + "C"
     sizes = case.x_sizes(padded=bool(case.mode))
-    script.line(f"images = {code}", f"{note}{shape(letters, sizes)}")
+    script.chain("images", [code, one, cast], f"{note}{shape(letters, sizes)}")
     return "images"
 
 
@@ -101,24 +113,38 @@ def _write_w(script: Script, case: Case, work: DType, *, depthwise: bool) -> str
     _, cast = casts(case, work, each=True)
     lay, geo = case.lay, case.geo
     letters = case.space + ("CM" if lay.depthwise else "IO")
-    code, notes = "w", []
+    code, other, notes = "w", "", []
     if letters != lay.w:
         code, notes = f"np.transpose(w, {order(lay.w, letters)})", [f"{lay.w} -> {letters}"]
     of = shape(letters, case.w_sizes())
     if depthwise and not lay.depthwise:
         of = (*geo.kernel, geo.groups, geo.group_filters)
-        code, notes = f"{code}.reshape{of}", [*notes, "O into C and M"]
+        other, notes = f".reshape{of}", [*notes, "O into C and M"]
     elif lay.depthwise and not depthwise and geo.groups > 1:
         of = geo.w_shape
-        code, notes = f"{code}.reshape{of}", [*notes, "C and M become O, I = 1"]
+        other, notes = f".reshape{of}", [*notes, "C and M become O, I = 1"]
     turned = flipped(case, letters)
     if turned:
         notes.append("turned round")
-    code += turned + cast
-    if code == "w":
-        return "w"
-    script.line(f"filters = {code}", "  ".join([*notes, str(of)]))
-    return "filters"
+    name = "w"
+    if code != "w" or other or turned or cast:
+        name = "filters"
+        script.chain(name, [code, other, turned, cast], "  ".join([*notes, str(of)]))
+    return _spread(script, case, name, of, work)
+
+
+def _spread(script: Script, case: Case, w: str, of: Shape, work: DType) -> str:
+    """Write zeros between the taps where the call has no dilation."""
+    geo = case.geo
+    if geo.ndim < 3 or all(d == 1 for d in geo.dilation):
+        return w
+    dtype = "" if work == np.float64 else f", {dtype_code(work)}"
+    far = (*geo.reach, *of[geo.ndim :])
+    script.line(f"spread = np.zeros({far}{dtype})", "conv3d has no dilation on the CPU:")
+    script.line(
+        f"spread{index([every(d) for d in geo.dilation])} = {w}", "taps apart, zeros between"
+    )
+    return "spread"
 
 
 def _write_padding(script: Script, case: Case, x: str) -> tuple[str, str]:
@@ -127,13 +153,22 @@ def _write_padding(script: Script, case: Case, x: str) -> tuple[str, str]:
     if case.mode or not geo.padded:
         return x, '"VALID"'
     same = resolve_padding("same", geo.in_size, geo.kernel, geo.stride, geo.dilation, geo.letters)
-    if geo.padding == same:
+    if geo.padding == same and not _leaves_rest(case):
         return x, '"SAME"'
     pairs = [[0, 0], *map(list, geo.padding), [0, 0]]
     if geo.ndim == 2:
         return x, str(pairs)
     script.line(f"padded = tf.pad({x}, {pairs})", "only 2-D calls take pairs")
     return "padded", '"VALID"'
+
+
+def _leaves_rest(case: Case) -> bool:
+    """Tell a 3-D case whose windows end before x does: there TensorFlow 2.21's SAME errs."""
+    geo = case.geo
+    if geo.ndim < 3:
+        return False
+    axes = zip(geo.out_size, geo.stride, geo.reach, geo.padded_size, strict=True)
+    return any((out - 1) * s + reach < size for out, s, reach, size in axes)
 
 
 def _write_depthwise(script: Script, case: Case, x: str, w: str, padding: str) -> None:
@@ -150,9 +185,8 @@ def _write_call(script: Script, case: Case, x: str, w: str, padding: str) -> Non
     """Write the call, one for each group where there are groups."""
     geo = case.geo
     options = [_steps(case), f"padding={padding}"]
-    if any(d > 1 for d in geo.dilation):
-        inner = (1, *geo.dilation, 1) if geo.ndim == 3 else geo.dilation
-        options.append(f"dilations={plain(inner)}")
+    if geo.ndim < 3 and any(d > 1 for d in geo.dilation):
+        options.append(f"dilations={plain(geo.dilation)}")
     start = f"tf.nn.conv{geo.ndim}d("
     if geo.groups == 1:
         script.call(f"y = {start}", [x, w, *options], comment=geo.y_shape)

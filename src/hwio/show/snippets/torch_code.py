@@ -80,7 +80,7 @@ def _write_x(script: Script, case: Case, cast: str) -> str:
     if letters != case.lay.x:
         moved, note = f".permute{order(case.lay.x, letters)}", f"{case.lay.x} -> {letters}  "
     sizes = case.x_sizes(padded=name == "padded")
-    script.line(f"images = {tensor}{moved}", f"{note}{shape(letters, sizes)}")
+    script.chain("images", [tensor, moved], f"{note}{shape(letters, sizes)}")
     return letters
 
 
@@ -89,15 +89,17 @@ def _write_w(script: Script, case: Case, cast: str) -> None:
     lay, geo = case.lay, case.geo
     letters = ("CM" if lay.depthwise else "OI") + case.space
     moved = f".permute{order(lay.w, letters)}" if letters != lay.w else ""
-    code = f"filters = torch.from_numpy(w{cast}){moved}"
     note = f"{lay.w} -> {letters}  {shape(letters, case.w_sizes())}"
-    script.line(code, note if moved else shape(letters, case.w_sizes()))
+    note = note if moved else str(shape(letters, case.w_sizes()))
+    script.chain("filters", [f"torch.from_numpy(w{cast})", moved], note)
     if lay.depthwise:
         of = (geo.out_channels, 1, *geo.kernel)
         script.line(f"filters = filters.reshape{of}", "C and M become O, I = 1")
     if case.problem.flip:
         axes = tuple(range(2, 2 + geo.ndim))
         script.line(f"filters = filters.flip({', '.join(map(str, axes))})", "turned round")
+    if case.split and moved:  # seen with channels-last images and an axis of 1 in the filters
+        script.line("filters = filters.contiguous()", "PyTorch 2.13 errs on some grouped views")
 
 
 def _pads_itself(case: Case) -> bool:

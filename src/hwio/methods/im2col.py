@@ -50,9 +50,13 @@ def conv_im2col(x: Array, w: Array, geo: Geometry) -> Array:
         return y
     y = np.empty((n, *geo.out_size, filters), x.dtype)
     for image, piece in product(range(n), list(pieces(geo.out_size, depth * x.itemsize))):
-        # (cells of the piece, taps·c); no copy where 1×1 taps leave x as it is
-        rows = np.ascontiguousarray(views[(image, *piece)].reshape(-1, depth))
-        np.matmul(rows, matrix, out=y[(image, *piece)].reshape(len(rows), filters))  # a view of y
+        block = y[(image, *piece)]  # (*part of out, o)
+        cells = prod(block.shape[:-1])
+        np.matmul(  # rows without a name, so that one piece is gone before the next is made
+            np.ascontiguousarray(views[(image, *piece)].reshape(cells, depth)),
+            matrix,
+            out=block.reshape(cells, filters),  # a view: a piece is one stretch of y
+        )
     return y
 
 

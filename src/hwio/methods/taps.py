@@ -11,6 +11,7 @@ General Matrix Multiplication", call the dense form kn2row.)
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,15 +35,20 @@ def conv_taps(x: Array, w: Array, geo: Geometry) -> Array:
     array, shape (n, *out, o)
     """
     y = np.zeros((x.shape[0], *geo.out_size, w.shape[-1]), x.dtype)
-    x = np.ascontiguousarray(x)
     for image, total in zip(x, y, strict=True):  # (*in, c), (*out, o)
-        for tap in product(*map(range, geo.kernel)):
-            shifted = image[_shift(tap, geo)]  # (*out, c)
-            if geo.group_channels == 1:
-                _add_depthwise(total, shifted, w[tap][0], geo.groups)
-            else:
-                _add_dense(total, shifted, w[tap], geo)
+        # one stretch of memory: the same bits whatever the strides of x
+        _add_taps(total, np.ascontiguousarray(image), w, geo)
     return y
+
+
+def _add_taps(total: Array, image: Array, w: Array, geo: Geometry) -> None:
+    """Add every tap's product for one image."""
+    for tap in product(*map(range, geo.kernel)):
+        shifted = image[_shift(tap, geo)]  # (*out, c)
+        if geo.group_channels == 1:
+            _add_depthwise(total, shifted, w[tap][0], geo.groups)
+        else:
+            _add_dense(total, shifted, w[tap], geo)
 
 
 def _shift(tap: tuple[int, ...], geo: Geometry) -> tuple[slice, ...]:
@@ -69,5 +75,6 @@ def _add_dense(total: Array, shifted: Array, weights: Array, geo: Geometry) -> N
 
 
 def taps_bytes(geo: Geometry, itemsize: int) -> int:
-    """Count one image of output-sized products."""
-    return geo.pixels * geo.out_channels * itemsize
+    """Count one image of output-sized products, and one of x, which padding has copied already."""
+    image = 0 if geo.padded else prod(geo.x_shape[1:])
+    return (geo.pixels * geo.out_channels + image) * itemsize

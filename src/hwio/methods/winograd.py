@@ -71,31 +71,49 @@ def conv_winograd4(x: Array, w: Array, geo: Geometry) -> Array:
 
 
 def _conv_tiles(x: Array, w: Array, geo: Geometry, m: int) -> Array:
-    """Transform tiles of m + 2 cells, multiply per position, transform back."""
-    to_tile, to_filter, to_output = (t.astype(x.dtype) for t in TRANSFORMS[m])
-    ndim, filters = geo.ndim, w.shape[-1]
-    y = np.zeros((x.shape[0], *geo.out_size, filters), x.dtype)
-    u = _along(to_filter, w, range(ndim))  # (t, t, c, o), t = m + 2
+    """Transform the filters, then convolve image by image."""
+    to_filter = TRANSFORMS[m][1].astype(x.dtype)
+    u = _along(to_filter, w, range(geo.ndim))  # (t, t, c, o), t = m + 2
     u = u.reshape(-1, *w.shape[-2:])  # (t·t, c, o)
-    counts = tuple(-(-out // m) for out in geo.out_size)  # tiles on each axis
-    spare = [(0, k * m + 2 - n) for k, n in zip(counts, x.shape[1:-1], strict=True)]
-    step = (slice(None, None, m),) * ndim
+    y = np.empty((x.shape[0], *geo.out_size, w.shape[-1]), x.dtype)
     whole = tuple(slice(out) for out in geo.out_size)
     for image, out in zip(x, y, strict=True):
-        grown = np.pad(image, [*((0, max(0, more)) for _, more in spare), (0, 0)])
-        tiles = sliding_window_view(grown, (m + 2,) * ndim, tuple(range(ndim)))
-        tiles = tiles[step][tuple(slice(k) for k in counts)]  # (*tiles, c, t, t)
-        v = _along(to_tile, tiles, range(ndim + 1, 2 * ndim + 1))  # (*tiles, c, t, t)
-        v = np.moveaxis(v, range(ndim + 1, 2 * ndim + 1), range(ndim))  # (t, t, *tiles, c)
-        v = v.reshape(u.shape[0], prod(counts), x.shape[-1])
-        products = (v @ u).reshape(*(m + 2,) * ndim, *counts, filters)
-        z = _along(to_output, products, range(ndim))  # (m, m, *tiles, o)
-        order = [
-            axis for pair in zip(range(ndim, 2 * ndim), range(ndim), strict=True) for axis in pair
-        ]
-        z = z.transpose(*order, 2 * ndim)  # (tiles, m, tiles, m, o)
-        out[...] = z.reshape(*(k * m for k in counts), filters)[whole]
+        out[...] = _conv_image(image, u, geo, m)[whole]
     return y
+
+
+def _conv_image(image: Array, u: Array, geo: Geometry, m: int) -> Array:
+    """Transform tiles of m + 2 cells, multiply per position, transform back.
+
+    Parameters
+    ----------
+    image : array, shape (*in, c)
+    u : array, shape (t·t, c, o)
+        Transformed filters.
+    geo : Geometry
+    m : int
+        Outputs of a tile along each axis.
+
+    Returns
+    -------
+    array, shape (*out rounded up to tiles, o)
+    """
+    to_tile, _, to_output = (t.astype(image.dtype) for t in TRANSFORMS[m])
+    ndim, filters = geo.ndim, u.shape[-1]
+    counts = tuple(-(-out // m) for out in geo.out_size)  # tiles on each axis
+    spare = [max(0, k * m + 2 - n) for k, n in zip(counts, image.shape, strict=False)]
+    grown = np.pad(image, [*((0, more) for more in spare), (0, 0)])
+    tiles = sliding_window_view(grown, (m + 2,) * ndim, tuple(range(ndim)))
+    tiles = tiles[(slice(None, None, m),) * ndim]
+    tiles = tiles[tuple(slice(k) for k in counts)]  # (*tiles, c, t, t)
+    inner = range(ndim + 1, 2 * ndim + 1)
+    v = np.moveaxis(_along(to_tile, tiles, inner), inner, range(ndim))  # (t, t, *tiles, c)
+    v = v.reshape(u.shape[0], prod(counts), image.shape[-1])
+    products = (v @ u).reshape(*(m + 2,) * ndim, *counts, filters)
+    z = _along(to_output, products, range(ndim))  # (m, m, *tiles, o)
+    order = [axis for pair in zip(range(ndim, 2 * ndim), range(ndim), strict=True) for axis in pair]
+    z = z.transpose(*order, 2 * ndim)  # (tiles, m, tiles, m, o)
+    return z.reshape(*(k * m for k in counts), filters)
 
 
 def _along(matrix: Array, array: Array, axes: range) -> Array:
@@ -127,8 +145,9 @@ def winograd4_bytes(geo: Geometry, itemsize: int) -> int:
 
 
 def _tile_bytes(geo: Geometry, itemsize: int, m: int) -> int:
-    """Count the transformed arrays; a transform holds its input and output at once."""
+    """Count filters, tiles and products; a transform holds its input, a copy of it and its output."""
     spots: int = (m + 2) ** geo.ndim
-    tiles: int = prod(-(-out // m) for out in geo.out_size)
+    counts = [-(-out // m) for out in geo.out_size]  # tiles on each axis
     c, o = geo.group_channels, geo.group_filters
-    return spots * (2 * c * o + tiles * (2 * c + 2 * o)) * itemsize
+    grown = c * prod(k * m + 2 for k in counts)  # one image, with what the last tiles lack
+    return (spots * (2 * c * o + prod(counts) * max(3 * c, c + 3 * o)) + grown) * itemsize

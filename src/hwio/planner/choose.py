@@ -23,7 +23,7 @@ ELEMENT_US = 1 / 1.5e3  # one number copied, or added in place
 CALL_US = 1.5  # one NumPy call on small arrays
 ROW_US = 0.005  # one turn to the next row inside a NumPy call
 LONE_CHANNEL = 3.3  # how much longer a copy takes that finds one number at a time
-# what a method behind "auto" may allocate beside x, w and y, unless one image of y is larger
+# what a method behind "auto" may allocate beside x, w and y, unless one image, in and out, is larger
 AUTO_WORKSPACE = 16 << 20
 PRECISIONS = {
     "highest": "T1 for every element, on any data: direct sums only",
@@ -61,8 +61,11 @@ def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str
         if geo.groups == 1
         else replace(geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1)
     )
+    part = 0 if one is geo else prod(one.y_shape) * itemsize  # a group's y, before it joins y
     space = {
-        name: m.workspace(geo if m.grouped else one, itemsize) + padded
+        name: m.workspace(geo, itemsize) + padded
+        if m.grouped
+        else m.workspace(one, itemsize) + padded + part
         for name, m in METHODS.items()
     }
     if method != "auto":
@@ -96,7 +99,8 @@ def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int
         return why
     if name == "taps" and geo.group_channels > 1 and geo.groups > 1:
         return "many small products in grouped convolution"
-    room = max(AUTO_WORKSPACE, geo.pixels * geo.out_channels * itemsize)  # of one image
+    image = prod(geo.padded_size) * geo.in_channels + geo.pixels * geo.out_channels
+    room = max(AUTO_WORKSPACE, image * itemsize)
     if name != "im2col" and space > room:
         return f"needs {space / 2**20:.0f} MiB beside the arrays"
     return None

@@ -61,20 +61,16 @@ def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str
         if geo.groups == 1
         else replace(geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1)
     )
+    own = {name: m.workspace(geo if m.grouped else one, itemsize) for name, m in METHODS.items()}
     part = 0 if one is geo else prod(one.y_shape) * itemsize  # a group's y, before it joins y
-    space = {
-        name: m.workspace(geo, itemsize) + padded
-        if m.grouped
-        else m.workspace(one, itemsize) + padded + part
-        for name, m in METHODS.items()
-    }
+    space = {name: own[name] + padded + (0 if m.grouped else part) for name, m in METHODS.items()}
     if method != "auto":
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != method}
         return Plan(method, "asked for", others, geo, space[method])
     costs: dict[str, float] = {}
     rejected: dict[str, str] = {}
     for name in METHODS:
-        why = _refusal(name, geo, precision, space[name] - padded, itemsize)
+        why = _refusal(name, geo, precision, own[name], itemsize)
         if why:
             rejected[name] = why
         else:

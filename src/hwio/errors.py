@@ -85,9 +85,22 @@ def show(value: Any) -> str:
     if getattr(value, "ndim", 0):  # a whole array tells less than its shape
         return f"<{type(value).__name__} of shape {getattr(value, 'shape', '?')}>"
     try:
-        return " ".join(_SHORT.repr(value).split())
+        text = " ".join(_SHORT.repr(value).split())
+        return text if len(text) <= 120 else f"{text[:117]}..."
     except Exception:  # noqa: BLE001 - a repr may raise anything, and an int may have too many digits
         return f"<{type(value).__name__}>"
+
+
+def kind(value: Any) -> str:
+    """Name the type of a value, with its article.
+
+    Examples
+    --------
+    >>> kind(2.0), kind(4), kind(None)
+    ('a float', 'an int', 'None')
+    """
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeio' else 'a'} {name}"
 
 
 _SHORT = reprlib.Repr()

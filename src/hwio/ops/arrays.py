@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import ArgumentTypeError, DTypeError, nearest, show, word
+from hwio.errors import ArgumentTypeError, DTypeError, kind, nearest, show, word
 from hwio.shapes.padding import PADDINGS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _HINTS = {
     "f": ("hwio computes in at most double precision", ".astype(np.float64)"),
     "c": ("hwio computes in at most double precision", ".astype(np.complex128)"),
 }
+_LONG = {"g": "longdouble", "G": "clongdouble"}  # NumPy's other names depend on the machine
 _GPUS = ("cuda", "gpu", "mps", "xpu", "tpu")
 
 
@@ -61,13 +63,13 @@ def aligned(array: Array) -> Array:
 
 def _not_numbers(dtype: np.dtype[Any], name: str) -> str:
     """Word a dtype that can't be convolved."""
-    kind = "structured" if dtype.names else str(dtype)
     why, change = _HINTS.get(dtype.kind, ("it is none of NumPy's own number types", ""))
+    rule = f"{name} has dtype {_LONG.get(dtype.char, dtype)}: {why}"
     if dtype.names:
-        why, change = f"it has the fields {', '.join(dtype.names)}", f"[{dtype.names[0]!r}]"
+        rule = f"{name} has a structured dtype, with the fields {', '.join(dtype.names)}"
+        change = f"[{dtype.names[0]!r}]"
     elif not change:  # V: raw bytes, or a type of another package such as bfloat16
         change = ".view(np.uint8)" if dtype.type is np.void else ".astype(np.float32)"
-    rule = f"{name} has dtype {kind}: {why}"
     return word(rule, [f"accepted: {ACCEPTED}"], f"{name} = {name}{change}")
 
 
@@ -93,58 +95,60 @@ def _to_ndarray(value: Any, name: str) -> Array:
 
 def _check_elsewhere(value: Any, name: str) -> None:
     """Refuse arrays of other packages that NumPy can't read without losing something."""
-    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    package = type(value).__module__.partition(".")[0]
+    own = package in ("builtins", "__main__")
+    full = type(value).__name__ if own else f"{package}.{type(value).__name__}"
     device = getattr(value, "device", None)
     place = str(getattr(device, "type", device)).partition(":")[0].lower()
     if place in _GPUS or hasattr(value, "__cuda_array_interface__"):
         rule = f"{name} is on the device {device}, but hwio computes on the CPU"
         move = next((m for m in ("cpu", "get") if hasattr(value, m)), None)
         fix = f"{name} = {name}.{move}()" if move else f"{name} = np.asarray({name})"
-        raise ArgumentTypeError(word(rule, [f"{name} is a {kind}"], fix))
+        raise ArgumentTypeError(word(rule, [f"{name} is a {full}"], fix))
     if getattr(value, "requires_grad", False) is True:
         rule = f"{name} records gradients, which hwio would not"
-        raise ArgumentTypeError(word(rule, [f"{name} is a {kind}"], f"{name} = {name}.detach()"))
+        raise ArgumentTypeError(word(rule, [f"{name} is a {full}"], f"{name} = {name}.detach()"))
     for dense in ("toarray", "todense", "to_dense"):
         if hasattr(value, dense) and (dense != "to_dense" or getattr(value, "is_sparse", False)):
             rule = f"{name} is sparse, but hwio needs every number"
             raise ArgumentTypeError(
-                word(rule, [f"{name} is a {kind}"], f"{name} = {name}.{dense}()")
+                word(rule, [f"{name} is a {full}"], f"{name} = {name}.{dense}()")
             )
 
 
 def _no_array(value: Any, name: str) -> str:
     """Word an argument that is no array at all."""
-    kind = "None" if value is None else f"a {type(value).__name__}"
-    given = "" if value is None else f"{show(value)}, "
-    rule = f"{name} is {given}{kind}, not an array"
+    rule = f"{name} is {kind(value)}, not an array"
+    if value is None or isinstance(value, str | bytes):
+        rule = f"{name} is {show(value)}, not an array"
     if name == "b" and isinstance(value, str) and value in PADDINGS:
         facts = ["the third argument is the bias; options go by name"]
         return word(rule, facts, f"b=None, padding={value!r}")
     if isinstance(value, str) and value.endswith((".npy", ".npz")):
-        return word(rule, ["hwio.conv takes arrays, not files"], f"{name} = np.load({value!r})")
-    facts = [f"{name} is anything that np.asarray turns into numbers"]
-    example = {"w": "(3, 3, 4, 8)", "b": "8"}.get(name, "(2, 5, 7, 4)")
-    return word(rule, facts, f"{name} = np.ones({example})")
+        return word(rule, ["hwio takes arrays, not files"], f"{name} = np.load({value!r})")
+    facts = ["an array is anything that np.asarray turns into numbers"]
+    if isinstance(value, Iterator):
+        return word(rule, facts, f"{name} = np.array(list({name}))")
+    example = {"x": "(2, 5, 7, 4)", "b": "8"}.get(name, "(3, 3, 4, 8)")
+    return word(rule, facts, f"{name} = np.ones({example})   # for example")
 
 
 def _not_convertible(value: Any, name: str, error: Exception) -> str:
     """Word an argument that NumPy refuses."""
     if isinstance(value, list | tuple):
-        rule = f"{name} is a {type(value).__name__} whose rows differ in length"
+        rule = f"{name} is {kind(value)} whose rows differ in length"
         if "inhomogeneous" not in str(error):
-            rule = f"{name} is a {type(value).__name__} that makes no array"
-        lengths = [len(row) if hasattr(row, "__len__") else "a number" for row in value[:5]]
-        facts = [f"its rows have: {', '.join(map(str, lengths))}"]
-        return word(rule, facts, f"{name} = [row[:{_shortest(value)}] for row in {name}]")
-    rule = f"{name} is a {type(value).__name__} that makes no array"
+            rule = f"{name} is {kind(value)} that makes no array"
+        lengths = [len(row) if isinstance(row, list | tuple) else kind(row) for row in value]
+        shortest = min((n for n in lengths if isinstance(n, int)), default=1)
+        shown = ", ".join(map(str, lengths[:5])) + (", ..." if len(lengths) > 5 else "")
+        return word(
+            rule, [f"its rows have: {shown}"], f"{name} = [row[:{shortest}] for row in {name}]"
+        )
+    rule = f"{name} is {kind(value)} that makes no array"
     facts = [f"np.asarray says: {' '.join(str(error).split())[:100]}"]
     fix = f"{name} = {name}.float()" if hasattr(value, "float") else f"{name} = np.array({name})"
     return word(rule, facts, fix)
-
-
-def _shortest(rows: Any) -> int:
-    """Return the length of the shortest row."""
-    return min((len(row) for row in rows if hasattr(row, "__len__")), default=0)
 
 
 def as_dtype(value: Any, name: str) -> np.dtype[Any]:

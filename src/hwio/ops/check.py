@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import DTypeError, ShapeError, word
+from hwio.errors import DTypeError, LayoutError, ShapeError, word
 from hwio.ops.arrays import as_dtype, float_compute, integer_result
 from hwio.ops.memory import check_output, check_workspace
 from hwio.ops.options import check_flip, check_method, clip_of
 from hwio.planner.choose import choose
-from hwio.shapes.channels import check_channels
+from hwio.shapes.channels import check_channels, never_guesses
 from hwio.shapes.counts import check_int, per_axis
 from hwio.shapes.geometry import Geometry, out_sizes
 from hwio.shapes.layout import read_layout
@@ -86,6 +86,8 @@ def geometry_of(
     >>> geometry_of((2, 5, 7, 4), (3, 3, 4, 8)).y_shape
     (2, 3, 5, 8)
     """
+    if isinstance(layout, str) and layout in ("auto", "guess", "any"):
+        raise LayoutError(never_guesses(layout, x_shape, w_shape))
     lay = read_layout(layout, x_shape, w_shape)
     letters = lay.spatial
     strides = per_axis(stride, "stride", letters)

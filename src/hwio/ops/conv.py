@@ -12,6 +12,7 @@ from hwio.errors import (
     OptionError,
     RangeError,
     ShapeError,
+    kind,
     show,
     word,
 )
@@ -305,7 +306,7 @@ def _integer_dtype(problem: Problem, x: Array, w: Array, b: Array | None) -> np.
     if dtype is None and METHODS[method].transforms:
         rule = f"method={method!r} is exact for integers only while sums stay below 2^44"
         facts = [f"K·max|x|·max|w| = {k}·{mx}·{mw} = {k * mx * mw}"]
-        raise OptionError(word(rule, facts, 'method="auto"'))
+        raise OptionError(word(rule, facts, "method='auto'"))
     if dtype is None:
         parts = f"K·max|x|·max|w| = {k}·{mx}·{mw} = {k * mx * mw}"
         raise RangeError(range_message(bound, parts, out))
@@ -347,7 +348,7 @@ def _check_out(out: Any, problem: Problem) -> None:
     shape = stored_shape(problem.geometry, lay)
     fits = f"out = np.empty({shape}, np.{result.name})"
     if not isinstance(out, np.ndarray):
-        rule = f"out={show(out)} is a {type(out).__name__}, not a NumPy array"
+        rule = f"out={show(out)} is {kind(out)}, not a NumPy array"
         raise ArgumentTypeError(
             word(rule, [f"y has shape {shape}, {lay.y}, and dtype {result}"], fits)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from hwio.errors import ArgumentTypeError, LayoutError, ShapeError, show, word
+from hwio.errors import ArgumentTypeError, LayoutError, ShapeError, kind, show, word
 from hwio.ops.arrays import as_array
 from hwio.shapes.counts import check_int
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS, transpose_axes
@@ -162,14 +162,14 @@ def _not_depthwise(change: str, shape: tuple[int, ...], channels: int) -> str:
 def _read(change: Any, rank: int | None) -> tuple[str, str]:
     """Split ``"OIHW->HWIO"`` and check the letters."""
     if not isinstance(change, str):
-        rule = f"{show(change)} is a {type(change).__name__}, not a string such as 'OIHW->HWIO'"
+        rule = f"{show(change)} is {kind(change)}, not a string such as 'OIHW->HWIO'"
         parts = change if isinstance(change, tuple | list) else ()
         joined = "->".join(part for part in parts[:2] if isinstance(part, str))
         raise ArgumentTypeError(word(rule, [_FORM], f'change="{_repaired(joined)}"'))
     source, arrow, target = change.replace(" ", "").partition("->")
-    fault = _fault(source, target) if source and arrow and target else "it has no source and target"
-    if fault:
-        rule = f"{show(change)} does not say from which layout to which: {fault}"
+    fault = _fault(source, target) if source and arrow and target else ""
+    if fault is not None:
+        rule = f"{show(change)} does not say from which layout to which{fault and ': '}{fault}"
         named = ", ".join(WEIGHT_LAYOUTS[2])
         facts = [_FORM, f"weights: {named}; activations: NHWC, NCHW"]
         raise LayoutError(word(rule, facts, f'change="{_repaired(change[:100])}"'))

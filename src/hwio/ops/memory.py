@@ -49,7 +49,7 @@ def check_memory(need: int, limit: int | None, parts: list[str], fix: str | Iter
 
 
 def check_output(geo: Geometry, layout: Layout, itemsize: int, limit: Any) -> int | None:
-    """Return the limit in bytes, None for the machine's, if y alone stays below it.
+    """Return the limit in bytes, None for the machine's, if y alone can be held at all.
 
     This comes before any plan, so that no estimate meets a size that can't be.
 
@@ -62,7 +62,7 @@ def check_output(geo: Geometry, layout: Layout, itemsize: int, limit: Any) -> in
     if limit is not None:
         most = check_int(limit, "memory_limit", 0, fix="memory_limit=2**30")
     need = prod(geo.y_shape) * itemsize
-    if need > (physical_memory() if most is None else most):
+    if need > max(physical_memory(), most or 0):
         parts = _parts(geo, layout, itemsize)
         check_memory(need, most, parts, _smaller(geo, layout, need, most))
     return most
@@ -118,13 +118,21 @@ def _smaller(geo: Geometry, layout: Layout, need: int, limit: int | None) -> lis
     if limit is not None and need <= physical_memory():
         fixes.append(f"memory_limit={need}")
     allowed = physical_memory() if limit is None else limit
+    band = geo.in_size[0] * allowed // (2 * need)
     if geo.n > 1 and need // geo.n <= allowed:
-        at = layout.x.index("N")
-        part = ", ".join([*[":"] * at, ":1"])
-        fixes.append(f"x = x[{part}]   # about {size(need // geo.n)} for one image")
+        one = size(need // geo.n)
+        fixes.append(f"x = x[{_part(layout, 'N', 1)}]   # one image at a time, about {one} each")
+    elif band > geo.reach[0]:
+        axis = geo.letters[0]
+        fixes.append(f"x = x[{_part(layout, axis, band)}]   # a part of {axis} at a time")
     if max(map(max, geo.padding)) > max(geo.reach):
         fixes.append("padding='same'")
-    return fixes or ["x, or the padding, a part at a time"]
+    return fixes or ["x, or its padding, a part at a time"]
+
+
+def _part(layout: Layout, axis: str, cells: int) -> str:
+    """Write the index of the first cells of an axis of x."""
+    return ", ".join([*[":"] * layout.x.index(axis), f":{cells}"])
 
 
 def stored_shape(geo: Geometry, layout: Layout) -> tuple[int, ...]:

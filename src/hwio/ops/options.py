@@ -118,6 +118,8 @@ def _unknown_activation(given: Any) -> str:
     elif callable(given):
         rule = f"activation={getattr(given, '__name__', 'f')} is a function; hwio knows bounds only"
         fix = "activation=None   # then call it on y"
+        if isinstance(given, np.ufunc):
+            fix = f"np.{given.__name__}(hwio.conv(x, w))"
     elif isinstance(given, str):
         fix = "activation=None   # then apply it to y"
     else:

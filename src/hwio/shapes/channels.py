@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwio.errors import ShapeError, word
-from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS, filters_in_words, fits
+from hwio.shapes.layout import (
+    ACTIVATION_LAYOUTS,
+    WEIGHT_LAYOUTS,
+    default_layout,
+    filters_in_words,
+    fits,
+    parse_layout,
+)
 
 if TYPE_CHECKING:
     from hwio.shapes.layout import Layout
@@ -83,22 +90,17 @@ def _clash(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: b
     if layout.depthwise:
         rule = f"w is depthwise for {seen} channels but x has {channels}"
     else:
-        rule = f"w expects {seen * groups} input channels but x has {channels}"
+        plural = "" if seen * groups == 1 else "s"
+        rule = f"w expects {seen * groups} input channel{plural} but x has {channels}"
         share = "C" if groups == 1 else f"C / {groups}"
         facts[1] += f"      groups={groups}, so I must equal {share}"
     found = other_readings(layout, x_shape, w_shape, groups, named)
     split = _fitting_groups(layout, x_shape, w_shape)
-    if split and split != groups:
-        each = f"each filter sees {seen} of the {channels} channels"
-        depthwise = [f"groups={split}   # {each}"]
-    else:
-        depthwise = []
+    depthwise = [f"groups={split}   # {_share(seen, channels)}"] if split else []
     if len(found) == 1 and not depthwise:
         fact, fix = _one_reading(layout, found[0], channels // groups, groups)
         return word(rule, [*facts, fact], fix)
-    ways = [
-        f'layout="{x},{w}{y_part(layout, x)}"   # {filters_in_words(w, w_shape)}' for x, w in found
-    ]
+    ways = _spelled(found, layout, w_shape)
     ways = depthwise + ways if seen == 1 else ways + depthwise
     if len(ways) > 1:
         more = "" if len(ways) <= MOST_SHOWN else f"; here are the first {MOST_SHOWN}"
@@ -107,6 +109,32 @@ def _clash(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: b
         facts.append("no named layout makes them fit, nor any number of groups")
         ways = _other_shapes(layout, x_shape, w_shape, groups)
     return word(rule, facts, ways[:MOST_SHOWN])
+
+
+def never_guesses(text: str, x_shape: Shape, w_shape: Shape) -> str:
+    """Word the refusal to guess a layout; list every named one that fits."""
+    rule = f"layout={text!r} asks hwio to guess, and it never does"
+    facts = [f"x  {x_shape}", f"w  {w_shape}"]
+    ways = []
+    if len(x_shape) == len(w_shape) and len(x_shape) - 2 in WEIGHT_LAYOUTS:
+        layout = parse_layout(default_layout(len(x_shape)))
+        found = other_readings(layout, x_shape, w_shape, 1, named=False)
+        ways = _spelled(found, layout, w_shape)
+        facts.append(f"{len(ways)} named layouts fit" if len(ways) != 1 else "1 named layout fits")
+    return word(rule, facts, ways or "layout=None   # channels and filters last")
+
+
+def _spelled(found: list[tuple[str, str]], layout: Layout, w_shape: Shape) -> list[str]:
+    """Write readings as options, each with what w then is."""
+    return [
+        f'layout="{x},{w}{y_part(layout, x)}"   # {filters_in_words(w, w_shape)}' for x, w in found
+    ]
+
+
+def _share(seen: int, channels: int) -> str:
+    """Say which channels a filter sees."""
+    part = f"all {channels}" if seen == channels else f"{seen} of the {channels}"
+    return f"each filter sees {part} channels"
 
 
 def other_readings(
@@ -199,8 +227,7 @@ def _indivisible(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) ->
     facts = readings(layout, x_shape, w_shape, "C", "I")
     split = _fitting_groups(layout, x_shape, w_shape)
     if split:
-        each = f"each filter sees {channels // split} of the {channels} channels"
-        return word(rule, facts, f"groups={split}   # {each}")
+        return word(rule, facts, f"groups={split}   # {_share(channels // split, channels)}")
     at = layout.w.index("I")
     shape = (*w_shape[:at], channels, *w_shape[at + 1 :])
     return word(rule, facts, f"groups=1   and   w of shape {shape}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import index
 from typing import Any
 
-from hwio.errors import ArgumentTypeError, ShapeError, show, word
+from hwio.errors import ArgumentTypeError, ShapeError, kind, show, word
 
 # more than any axis can have; below it every size that follows is a number one can print
 LARGEST = 1 << 63
@@ -52,10 +52,10 @@ def check_int(
         if isinstance(value, bool):
             raise TypeError
     except TypeError:
-        kind = "" if value is None else f"a {type(value).__name__}, "
-        rule = f"{name}={show(given)} is {kind}not an int"
+        what = "" if value is None else f"{kind(value)}, "
+        rule = f"{name}={show(given)} is {what}not an int"
         if axis:
-            rule = f"{name}={show(given)} has {show(value)} on {axis}, which is {kind}not an int"
+            rule = f"{name}={show(given)} has {show(value)} on {axis}, which is {what}not an int"
         raise ArgumentTypeError(word(rule, facts, fix)) from None
     if not least <= number < LARGEST:
         must = f"it must be at least {least}" if number < least else "no axis has 2^63 cells"
@@ -117,8 +117,9 @@ def _of_length(entries: list[Any], ndim: int) -> int | tuple[int, ...]:
     """Choose the entries that belong to the spatial axes, as far as that can be told."""
     if len(entries) == 1:
         return nearest_int(entries[0], 1)
-    if len(entries) == ndim + 2 and entries[0] == 1:  # TensorFlow counts N and C too
-        middle = entries[1:-1] if entries[-1] == 1 else entries[2:]
+    ones = [type(e) is int and e == 1 for e in entries]
+    if len(entries) == ndim + 2 and ones[0]:  # TensorFlow counts N and C too
+        middle = entries[1:-1] if ones[-1] else entries[2:]
     else:
         middle = [1] * ndim
     return tuple(nearest_int(e, 1) for e in middle) if ndim > 1 else nearest_int(middle[0], 1)

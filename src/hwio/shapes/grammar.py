@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hwio.errors import ArgumentTypeError, LayoutError, show, word
+from hwio.errors import ArgumentTypeError, LayoutError, kind, show, word
 
 GRAMMAR = 'layout is "x,w->y" or "x,w", for example "NHWC,HWIO->NHWC" or "NCHW,OIHW"'
 _KNOWN = {"x": "NDHWC", "w": "DHWIOCM", "y": "NDHWC"}
@@ -41,15 +41,20 @@ def read_letters(text: Any) -> tuple[str, str, str]:
     ('NCHW', 'OIHW', 'NCHW')
     """
     if not isinstance(text, str):
-        rule = f"layout={show(text)} is a {type(text).__name__}, not a string"
+        rule = f"layout={show(text)} is {kind(text)}, not a string"
         parts = text if isinstance(text, tuple | list) else ()
         joined = ",".join(part for part in parts[:3] if isinstance(part, str))
         raise ArgumentTypeError(word(rule, [GRAMMAR], f'layout="{_repaired(joined)}"'))
     fault = _fault(text)
     if fault is not None:
         rule, *facts = fault
-        rule = f"layout={show(text)}: {rule}"
-        raise LayoutError(word(rule, [*facts, GRAMMAR], f'layout="{_repaired(text[:200])}"'))
+        raise LayoutError(
+            word(
+                f"layout={show(text)} {rule}",
+                [*facts, GRAMMAR],
+                f'layout="{_repaired(text[:200])}"',
+            )
+        )
     return _split(text)
 
 
@@ -65,7 +70,7 @@ def _fault(text: str) -> list[str] | None:
     compact = text.replace(" ", "")
     x, w, y = _split(compact)
     if not (x and w) or "," in w + y or compact.endswith("->") or "->" in y:
-        return ["it does not have the form x,w->y"]
+        return ["does not have the form x,w->y"]
     ndim = sum(letter in "DHW" for letter in x)
     for name, letters in (("x", x), ("w", w), ("y", y)):
         fault = _fault_of_array(name, letters, ndim)
@@ -73,7 +78,7 @@ def _fault(text: str) -> list[str] | None:
             return fault
     if ("N" in x) != ("N" in y):
         has, lacks = ("x", "y") if "N" in x else ("y", "x")
-        return [f"N stands in {has} but not in {lacks}", "as many images come out as went in"]
+        return [f"has N in {has} but not in {lacks}", "as many images come out as went in"]
     return None
 
 
@@ -84,19 +89,22 @@ def _fault_of_array(name: str, letters: str, ndim: int) -> list[str] | None:
         if letter not in known:
             meaning = "D H W space, I in-channels, O filters, or C and M (depthwise)"
             meaning = meaning if name == "w" else "N images, D H W space, C channels"
-            return [f"{letter!r} is not an axis of {name}", f"axes of {name}: {meaning}"]
+            return [
+                f"has {letter!r} for {name}, which is no axis of it",
+                f"axes of {name}: {meaning}",
+            ]
         if letters.count(letter) > 1:
-            return [f"{letter!r} stands twice in {name}'s {letters!r}", "each axis has one letter"]
+            return [f"has {letter!r} twice in {name}'s {letters!r}", "each axis has one letter"]
     space = "DHW"[-ndim:]
     if not 1 <= ndim <= 3 or "".join(a for a in "DHW" if a in letters) != space:
         return [
-            f"{name}'s {letters!r} does not have the spatial axes of a layout",
+            f"does not have the spatial axes of a layout in {name}'s {letters!r}",
             "spatial axes: W (1-D), H W (2-D) or D H W (3-D), the same in x, w and y",
         ]
     rest = "".join(sorted(set(letters) - set(space) - {"N"}))
     if name == "w" and rest not in ("IO", "CM"):
-        return [f"w's {letters!r} needs I and O (or C and M, depthwise)"]
-    return None if name == "w" or rest == "C" else [f"{name}'s {letters!r} needs C"]
+        return [f"lacks a letter in w's {letters!r}: I and O, or C and M (depthwise)"]
+    return None if name == "w" or rest == "C" else [f"lacks the letter C in {name}'s {letters!r}"]
 
 
 def _repaired(text: str) -> str:

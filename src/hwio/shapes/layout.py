@@ -171,13 +171,13 @@ def read_layout(layout: str | None, x_shape: Shape, w_shape: Shape) -> Layout:
     ranks = len(x_shape), len(w_shape)
     if layout is None:
         if ranks not in ((3, 3), (4, 4), (5, 5)):
-            raise LayoutError(rank_clash(None, x_shape, w_shape))
+            raise LayoutError(rank_clash(x_shape, w_shape))
         return parse_layout(default_layout(ranks[0]))
     if not isinstance(layout, str):  # a list would not hash
         read_letters(layout)
     parsed = parse_layout(layout)
     if (len(parsed.x), len(parsed.w)) != ranks:
-        raise LayoutError(rank_clash((parsed.x, parsed.w), x_shape, w_shape))
+        raise LayoutError(rank_clash(x_shape, w_shape, (parsed.x, parsed.w), layout))
     return parsed
 
 

@@ -15,15 +15,19 @@ Shape = tuple[int, ...]
 _NOUN = {1: "signal", 2: "image", 3: "volume"}
 
 
-def rank_clash(given: tuple[str, str] | None, x_shape: Shape, w_shape: Shape) -> str:
+def rank_clash(
+    x_shape: Shape, w_shape: Shape, given: tuple[str, str] | None = None, text: str = ""
+) -> str:
     """Word a clash of ranks.
 
     Parameters
     ----------
-    given : pair of str or None
-        Letters of x and w, if the user said them.
     x_shape, w_shape : tuple of int
         As stored.
+    given : pair of str, optional
+        Letters of x and w, if the user said them.
+    text : str
+        The layout as the user said it.
 
     Returns
     -------
@@ -43,7 +47,9 @@ def rank_clash(given: tuple[str, str] | None, x_shape: Shape, w_shape: Shape) ->
     else:
         x, w = given
         name, shape, letters = ("x", x_shape, x) if len(x) != len(x_shape) else ("w", w_shape, w)
-        rule = f"the layout has {len(letters)} letters for {name}, but {name} has {_axes(shape)}"
+        rule = (
+            f"layout={text!r} has {len(letters)} letters for {name}, but {name} has {_axes(shape)}"
+        )
         wide = max(len(str(x_shape)), len(str(w_shape)))
         facts = [f"x  {x_shape!s:<{wide}}  read as {x}", f"w  {w_shape!s:<{wide}}  read as {w}"]
         pairs = [(x if "N" in x else "N" + x, w)]

@@ -1,0 +1,189 @@
+"""Absurd sizes and junk at every door: a result or an error of hwio comes out, and nothing else."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hwio
+from error_texts import measured
+
+# ---------------------------------------------------------------- arrays larger than any machine
+
+HUGE = {
+    "images": ((2**40, 5, 7, 4), (3, 3, 4, 8), {}),
+    "pixels": ((1, 2**28, 2**28, 1), (3, 3, 1, 1), {}),
+    "filters": ((1, 5, 7, 4), (3, 3, 4, 2**50), {}),
+    "channels": ((1, 5, 7, 2**40), (3, 3, 4, 8), {}),
+    "depthwise": ((1, 5, 7, 2**40), (3, 3, 2**40, 2), {"layout": "NHWC,HWCM"}),
+    "kernel": ((1, 5, 7, 1), (2**40, 3, 1, 1), {}),
+    "kernel with padding": ((1, 5, 7, 1), (2**28, 2**28, 1, 1), {"padding": "half"}),
+    "ranks": ((2**50, 7), (2**40,), {}),
+    "frames": ((2**20, 2**20, 5, 7, 4), (3, 3, 4, 8), {}),
+    "layout": ((2**50, 4, 5), (3, 4, 5), {"layout": "NCW,WI"}),
+    "stride": ((2**40, 5, 7, 4), (3, 3, 4, 8), {"stride": 0}),
+    "reflect": ((2**40, 5, 7, 4), (3, 3, 4, 8), {"padding": 9, "padding_mode": "reflect"}),
+    "fft": ((1, 2**58, 1), (3, 1, 1), {"method": "fft", "stride": 2**57}),
+    "winograd": ((1, 2**30, 2**20, 1), (3, 3, 1, 1), {"method": "winograd"}),
+    "padded": ((1, 2**55, 1), (3, 1, 1), {"padding": 1, "stride": 2**54}),
+    "edge": ((1, 2**20, 2**20, 1), (3, 3, 1, 1), {"padding": 2**60, "padding_mode": "edge"}),
+}
+DTYPES = ["float32", ">f4", "float16", "int8", "uint64", "complex128", "bool", "object", "M8[s]"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", HUGE, ids=str)
+def test_huge_arrays_fail_before_anything_is_allocated(case: str, dtype: str) -> None:
+    x_shape, w_shape, options = HUGE[case]
+    one = np.zeros((), dtype)
+    x, w = np.broadcast_to(one, x_shape), np.broadcast_to(one, w_shape)
+    peak, error = measured(lambda: hwio.conv(x, w, **options))
+    assert isinstance(error, hwio.HwioError), repr(error)
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("size", [2**61, 2**62, 2**63 - 1, 2**63, 2**64, 10**5000], ids=hex)
+@pytest.mark.parametrize("option", ["stride", "dilation", "padding", "groups", "memory_limit"])
+def test_absurd_numbers(option: str, size: int) -> None:
+    peak, error = measured(
+        lambda: hwio.conv(np.ones((2, 5, 7, 4)), np.ones((3, 3, 4, 8)), **{option: size})
+    )
+    legal = option in ("stride", "memory_limit") and size < 2**63
+    assert legal if error is None else isinstance(error, hwio.HwioError)
+    assert peak < 1 << 20
+
+
+# ---------------------------------------------------------------- junk
+
+
+class Hostile:
+    """An object that refuses everything it can."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+SMALL = st.integers(-3, 9)
+LARGE = st.sampled_from([2**31, 2**53, 2**61, 2**63, -(2**63), 2**64, 10**400])
+NUMBERS = SMALL | LARGE | st.floats() | st.booleans() | st.complex_numbers()
+WORDS = st.sampled_from(
+    [
+        *("same", "valid", "SAME", "half", "full", "causal", "reflect", "wrap", "edge", "relu"),
+        *("auto", "fft", "winograd", "taps", "im2col", "high", "medium", "float16", "int8", ">f8"),
+        *("NHWC,HWIO", "NCHW,OIHW", "HWC,HWIO", "NWC,WIO", "NHWC,HWCM", "NHWC,HWIO->NCHW", "M8"),
+    ]
+) | st.text("NHWCIODMnhwc,->{} \n\x00é", max_size=12)
+LEAVES = st.none() | NUMBERS | WORDS | st.binary(max_size=4) | st.builds(Hostile) | st.sampled_from(
+    [np.float32, np.tanh, len, ..., NotImplemented, np.int64(2), np.float32(1), np.bool_(True)]
+)  # fmt: skip
+ARRAYS = st.builds(
+    np.full, st.lists(st.integers(0, 3), max_size=3).map(tuple), st.integers(-2, 3)
+) | st.sampled_from([np.array(2), np.array("a"), np.array([None]), np.zeros(2, "M8[s]")])
+JUNK = st.recursive(
+    LEAVES | ARRAYS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+        | st.iterables(inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+OPTIONS = (
+    *("stride", "padding", "dilation", "groups", "layout", "flip", "activation", "method"),
+    *("precision", "padding_mode", "out", "out_dtype", "memory_limit"),
+)
+SENSIBLE = {
+    "stride": st.integers(1, 3) | st.tuples(st.integers(1, 9), st.integers(1, 3)),
+    "padding": st.sampled_from(["same", "half", "full", 1, 3, ((1, 0), (2, 5))]),
+    "dilation": st.integers(1, 3),
+    "groups": st.integers(1, 4),
+    "activation": st.tuples(NUMBERS | st.none(), NUMBERS | st.none()),
+    "method": st.sampled_from(["auto", "loop", "fft", "winograd", "taps", "einsum", "im2col"]),
+    "padding_mode": st.sampled_from(["zeros", "edge", "reflect", "symmetric", "wrap"]),
+    "precision": st.sampled_from(["high", "medium"]),
+    "flip": st.booleans(),
+    "layout": st.sampled_from(["NCHW,OIHW", "NHWC,HWCM", "NHWC,HWIO->CWHN", "CHWN,IOWH->NHWC"]),
+    "out_dtype": st.sampled_from(["float16", "float64", "int8", "uint64", "complex64"]),
+    "memory_limit": st.integers(0, 10**5),
+}
+KINDS = ["f8", "f4", "f2", "c8", "i1", "u1", "i8", "u8", ">f8", "?", "O", "U1"]
+
+
+@st.composite
+def operands(draw: st.DrawFn) -> tuple[Any, Any, Any]:
+    """Draw x, w and b that often fit, and often do not."""
+    shapes = [[2, 5, 7, 4], [3, 3, 4, 8]]
+    for shape in shapes:
+        for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+            shape[draw(st.integers(0, 3))] = draw(st.sampled_from([0, 1, 2, 3, 4, 8]))
+        del shape[: draw(st.sampled_from([0, 0, 0, 0, 1, 4]))]
+    if shapes[0] and 0 not in shapes[1] and draw(st.sampled_from([False] * 9 + [True])):
+        shapes[0][0] = 2**40  # images, more than any y could hold
+    kinds = [draw(st.sampled_from(KINDS)) for _ in shapes]
+    x, w = (
+        np.broadcast_to(np.array(draw(st.sampled_from([0, 1, 100]))).astype(k), shape)
+        for shape, k in zip(shapes, kinds, strict=True)
+    )
+    b = draw(st.none() | st.just(np.ones(8)) | st.just(np.ones(8, int)) | JUNK)
+    if draw(st.sampled_from([False] * 9 + [True])):
+        return (draw(JUNK), w, b) if draw(st.booleans()) else (x, draw(JUNK), b)
+    return x, w, b
+
+
+@st.composite
+def options(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw options, of which few are junk: the first wrong one hides the others."""
+    names = draw(st.lists(st.sampled_from(OPTIONS), unique=True, max_size=4))
+    return {
+        name: draw(SENSIBLE[name] if name in SENSIBLE and draw(st.booleans()) else JUNK)
+        for name in names
+    }
+
+
+def said(error: hwio.HwioError) -> None:
+    """Check that a message is short enough to read, and has lines that are not empty."""
+    lines = str(error).splitlines()
+    assert all(line.strip() for line in lines)
+    assert len(lines) < 20
+    assert max(map(len, lines)) < 400
+
+
+@given(operands(), options())
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NaN and overflow in the numbers drawn
+def test_junk_gives_a_result_or_an_error_of_hwio(arrays: Any, named: dict[str, Any]) -> None:
+    try:
+        y = hwio.conv(*arrays, **named)
+    except hwio.HwioError as error:
+        said(error)
+    else:
+        assert isinstance(y, np.ndarray)
+
+
+@given(JUNK, JUNK, options())
+def test_plans_of_junk(x: Any, w: Any, named: dict[str, Any]) -> None:
+    named.pop("out", None)
+    try:
+        hwio.plan(x, w, **named)
+    except hwio.HwioError as error:
+        said(error)
+
+
+@given(ARRAYS | JUNK, JUNK | st.text("NHWCIOM->", max_size=12), JUNK)
+def test_conversions_of_junk(array: Any, change: Any, channels: Any) -> None:
+    for call in (
+        lambda: hwio.to_layout(array, change),
+        lambda: hwio.depthwise_weights(array, change, channels),
+        lambda: hwio.layout_recipe(change),
+    ):
+        try:
+            call()
+        except hwio.HwioError as error:
+            said(error)

@@ -6,7 +6,7 @@ One spatial axis, with input size n, padding (low, high), kernel k, dilation d a
 
 (Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", relation 15.)
 Output cell o meets input cell o·s - low + t·d with tap t. Python integers don't overflow, so a
-dilation of 2^61 is caught here and nothing is allocated before.
+dilation of 2^61 does no harm here, and nothing is allocated before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING
 
-from hwio.errors import ShapeError, word
 from hwio.shapes.layout import SPATIAL
 
 if TYPE_CHECKING:
@@ -148,30 +147,12 @@ def out_sizes(
     dilation: tuple[int, ...],
     padding: Pads,
 ) -> tuple[int, ...]:
-    """Return the output size of every spatial axis.
+    """Return the output size of every spatial axis, where ``check_room`` found room for the kernel.
 
-    Raises
-    ------
-    ShapeError
-        If a kernel has side 0, or spans more cells than the padded input has.
+    Examples
+    --------
+    >>> out_sizes((5, 7), (3, 3), (1, 2), (1, 1), ((0, 0), (1, 1)))
+    (3, 4)
     """
-    sizes = []
-    letters = SPATIAL[len(in_size)]
-    for axis, n, k, s, d, pair in zip(
-        letters, in_size, kernel, stride, dilation, padding, strict=True
-    ):
-        if k == 0:
-            rule = f"w has no taps on {axis}: its size there is 0"
-            raise ShapeError(word(rule, [], "a kernel needs at least 1 tap on each spatial axis"))
-        reach = (k - 1) * d + 1
-        room = n + sum(pair)
-        if reach > room:
-            rule = f"the kernel spans {reach} cells on {axis} but the padded input has {room}"
-            facts = [
-                f"kernel  ({k} − 1)·{d} + 1 = {reach}      {k} taps, dilation {d}",
-                f"input   {pair[0]} + {n} + {pair[1]} = {room}      padding low, x, padding high",
-            ]
-            fix = f"at least {reach - n} padding cells on {axis}"
-            raise ShapeError(word(rule, facts, fix + (" or a smaller dilation" if d > 1 else "")))
-        sizes.append((room - reach) // s + 1)
-    return tuple(sizes)
+    axes = zip(in_size, kernel, stride, dilation, padding, strict=True)
+    return tuple((n + sum(pair) - (k - 1) * d - 1) // s + 1 for n, k, s, d, pair in axes)

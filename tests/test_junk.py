@@ -187,3 +187,29 @@ def test_conversions_of_junk(array: Any, change: Any, channels: Any) -> None:
             call()
         except hwio.HwioError as error:
             said(error)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int8", "uint64"])
+@pytest.mark.parametrize(
+    "low", [None, 0, 10**5000, -(10**5000)], ids=["open", "0", "huge", "-huge"]
+)
+@pytest.mark.parametrize(
+    "high", [None, 0, 10**5000, -(10**5000)], ids=["open", "0", "huge", "-huge"]
+)
+def test_absurd_bounds(dtype: str, low: int | None, high: int | None) -> None:
+    x, w = np.ones((1, 3, 1), dtype), np.ones((2, 1, 1), dtype)
+    try:
+        y = hwio.conv(x, w, activation=(low, high))
+    except hwio.HwioError as error:
+        said(error)
+    else:
+        ends = float("-inf") if low is None else low, float("inf") if high is None else high
+        assert y.ravel().tolist() == [min(max(2, _float(ends[0])), _float(ends[1]))] * 2
+
+
+def _float(number: float) -> float:
+    """Return a float, infinite where it is too large."""
+    try:
+        return float(number)
+    except OverflowError:
+        return float("inf") if number > 0 else float("-inf")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import RangeError, word
+from hwio.errors import RangeError, show, word
 
 if TYPE_CHECKING:
     from hwio.types import Array
@@ -63,7 +63,7 @@ def compute_dtype(
 
 def range_message(bound: int, parts: str, out: np.dtype[Any]) -> str:
     """Word an accumulator that can't be exact."""
-    rule = f"y could reach {bound}, which no exact accumulator for {out} holds"
+    rule = f"y could reach {show(bound)}, which no exact accumulator for {out} holds"
     return word(rule, [parts], "out_dtype=np.float64   # rounded")
 
 
@@ -81,7 +81,7 @@ def clip_exact(y: Array, low: float | None, high: float | None) -> None:
     else:
         most, least = int(np.iinfo(y.dtype).max), int(np.iinfo(y.dtype).min)
     if (low is not None and low > most) or (high is not None and high < least):
-        rule = f"activation=({low}, {high}) would make every y a number outside {y.dtype}"
+        rule = f"activation={show((low, high))} would make every y a number outside {y.dtype}"
         raise RangeError(
             word(rule, [f"{y.dtype} holds {least} … {most} exactly"], "activation=None")
         )

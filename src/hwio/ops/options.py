@@ -88,7 +88,7 @@ def _bounds(activation: Any) -> Clip:
     low, high = (_plain(v) for v in bounds)
     if low is not None and high is not None and low > high:
         rule = f"activation={show(activation)} has low above high"
-        raise OptionError(word(rule, [_FORMS], f"activation={high, low}"))
+        raise OptionError(word(rule, [_FORMS], f"activation={show((high, low))}"))
     return low, high
 
 

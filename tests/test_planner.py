@@ -129,15 +129,15 @@ def peak(function):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", LARGE, ids=str)
-def test_no_way_takes_more_than_its_plan_says(case, dtype):
-    x, w = normal_arrays(case, dtype)
+def test_no_way_takes_more_than_its_plan_says(case):
+    x, w = normal_arrays(case)
+    for name in METHODS:  # so that what is loaded or kept on first use is there already
+        hwio.conv(np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 1)), method=name)
     for method in ["auto", *case.methods]:
         if method == "loop":
             continue  # one number at a time: nothing to hold
         options = {**case.options, "method": method}
-        hwio.conv(x, w, **options)  # what is kept between calls is kept now
         used, y = peak(lambda options=options: hwio.conv(x, w, **options))
         told = hwio.plan(x, w, **options).workspace
         slack = 256 << 10  # what NumPy's own loops buffer, views, frames

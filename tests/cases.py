@@ -8,7 +8,7 @@ import numpy as np
 
 from hwio.methods import METHODS
 from hwio.ops.check import Problem
-from hwio.ops.conv import problem_of
+from hwio.ops.planning import problem_of
 
 FAR = 2**61  # an index that no array has, yet one output cell never takes a second step
 

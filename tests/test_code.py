@@ -12,7 +12,7 @@ import hwio
 from cases import Case as Shared
 from cases import every_way, whole_arrays
 from hwio.methods import METHODS
-from hwio.ops.conv import problem_of
+from hwio.ops.planning import problem_of
 from hwio.show.snippets.numpy_code import WRITERS
 from hwio.show.snippets.script import WIDTH
 

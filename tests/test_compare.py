@@ -351,7 +351,7 @@ def test_a_lost_nan_is_wrong(monkeypatch):
 
 def test_a_wrong_shape_is_wrong():
     x, w = arrays()
-    reference = reference_of(hwio.ops.conv.problem_of(x, w), x, w, None)
+    reference = reference_of(hwio.ops.planning.problem_of(x, w), x, w, None)
     assert reference.units(hwio.conv(x, w)[:, 1:], "T1") == np.inf
     assert reference.units(hwio.conv(x, w), "T1") < 1
 
@@ -405,7 +405,7 @@ def test_a_method_that_runs_out_of_memory_is_listed(monkeypatch):
 
 
 def test_estimates_know_every_method_or_say_nothing():
-    geo = hwio.ops.conv.problem_of((1, 64, 64, 8), (3, 3, 8, 8)).geometry
+    geo = hwio.ops.planning.problem_of((1, 64, 64, 8), (3, 3, 8, 8)).geometry
     known = ("loop", "broadcast", "tensordot", "einsum", *COSTS)
     assert all(estimate(name, geo, np.dtype(np.float32)) > 0 for name in known)
     assert estimate("a new way", geo, None) == 0

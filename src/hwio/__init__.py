@@ -23,8 +23,9 @@ from hwio.errors import (
     RangeError,
     ShapeError,
 )
-from hwio.ops.conv import conv, plan
+from hwio.ops.conv import conv
 from hwio.ops.convert import depthwise_weights, layout_recipe, to_layout
+from hwio.ops.planning import plan
 
 if TYPE_CHECKING:
     from hwio.show.code import code

@@ -6,29 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import (
-    ArgumentTypeError,
-    DTypeError,
-    OptionError,
-    RangeError,
-    ShapeError,
-    kind,
-    show,
-    word,
-)
-from hwio.methods import METHODS
-from hwio.methods.apply import apply_method
-from hwio.ops.arrays import aligned, as_array, float_compute
+from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
-from hwio.ops.integers import clip_exact, compute_dtype, largest, narrow, range_message
-from hwio.ops.memory import stored_shape
-from hwio.shapes.counts import LARGEST
-from hwio.shapes.layout import as_view
-from hwio.shapes.padding import PADDING_MODES
+from hwio.ops.run import run
 
 if TYPE_CHECKING:
-    from hwio.planner.plan import Plan
-    from hwio.shapes.geometry import Geometry
     from hwio.types import Activation, Array, Padding, PaddingMode
 
 # Checked problems by shapes, dtypes and options: a repeated call checks nothing again.
@@ -149,7 +131,7 @@ def conv(
         except TypeError:  # an option that does not hash
             key = problem = None
         if problem is not None and x.flags.aligned and w.flags.aligned:
-            return _run(problem, x, w, b, out)
+            return run(problem, x, w, b, out)
     x, w = as_array(x, "x"), as_array(w, "w")
     b = None if b is None else as_array(b, "b")
     problem = check_problem(
@@ -163,7 +145,7 @@ def conv(
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
         _KNOWN[key] = problem
-    return _run(problem, x, w, b, out)
+    return run(problem, x, w, b, out)
 
 
 def _apart(option: Any) -> Any:
@@ -171,193 +153,3 @@ def _apart(option: Any) -> Any:
     if isinstance(option, tuple | list):
         return (type(option), *map(_apart, option))
     return type(option), option
-
-
-def plan(x: Any, w: Any, **options: Any) -> Plan:
-    """Say what ``conv`` would run for these arrays or shapes, and why.
-
-    Parameters
-    ----------
-    x, w : array or tuple of int
-        Arrays as in ``conv``, or their shapes (then float32 is assumed).
-    **options
-        Keywords of ``conv``.
-
-    Returns
-    -------
-    Plan
-        ``.method``, ``.reason``, ``.rejected`` and the sizes; prints itself.
-
-    Examples
-    --------
-    >>> import hwio
-    >>> hwio.plan((1, 56, 56, 64), (3, 3, 1, 64), groups=64).method
-    'taps'
-    """
-    return problem_of(x, w, **options).plan
-
-
-def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:
-    """Check a call on arrays or shapes without running it; shapes count as float32.
-
-    Parameters
-    ----------
-    x, w, b : array or tuple of int
-    **options
-        Keywords of ``conv``, without out.
-
-    Returns
-    -------
-    Problem
-    """
-    sides: list[Any] = []
-    for name, value in (("x", x), ("w", w), ("b", b)):
-        if value is None and name == "b":
-            sides.append(None)
-        elif is_shape(value):
-            sides.append((_sizes(value, name), np.dtype(np.float32)))
-        else:
-            array = as_array(value, name)
-            sides.append((array.shape, array.dtype))
-    (x_shape, x_dtype), (w_shape, w_dtype), bias = sides
-    return check_problem(x_shape, w_shape, x_dtype, w_dtype, bias, **options)
-
-
-def _sizes(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
-    """Return a shape given instead of an array, if there can be such an array."""
-    if any(n < 0 or n >= LARGEST for n in shape):
-        rule = f"{name}={show(shape)} is no shape: no axis has less than 0 or 2^63 cells"
-        meant = tuple(abs(int(n)) % LARGEST for n in shape)
-        raise ShapeError(word(rule, [], f"{name}={meant}"))
-    return tuple(int(n) for n in shape)
-
-
-def is_shape(value: Any) -> bool:
-    """Tell a shape, a tuple of integers, from an array."""
-    return isinstance(value, tuple) and all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) for n in value
-    )
-
-
-def _run(problem: Problem, x: Array, w: Array, b: Array | None, out: Array | None) -> Array:
-    """Convolve arrays that were checked."""
-    lay = problem.layout
-    if out is not None:
-        _check_out(out, problem)
-    x, w = canonical_arrays(problem, x, w)
-    compute = problem.compute
-    if compute is None:
-        compute = _integer_dtype(problem, x, w, b)
-    if x.dtype != compute:
-        x = x.astype(compute)
-    if w.dtype != compute:
-        w = w.astype(compute)
-    y = apply_method(METHODS[problem.plan.method], x, w, problem.geometry)
-    y = _finish(y, b, problem)
-    if not lay.batched:
-        y = y[0]
-    y = as_view(y, lay.y_axes)
-    if out is None:
-        return y
-    out[...] = y
-    return out
-
-
-def canonical_arrays(problem: Problem, x: Array, w: Array) -> tuple[Array, Array]:
-    """Return x as (n, *in, c) with its padding and w as (*kernel, i, o), turned if asked.
-
-    Everything but the padding is a view.
-    """
-    lay, geo = problem.layout, problem.geometry
-    x = as_view(x, lay.x_axes)
-    if not lay.batched:
-        x = x[None]
-    w = as_view(w, lay.w_axes)
-    if lay.depthwise:
-        w = w.reshape(geo.w_shape)  # (*kernel, C, M) -> (*kernel, 1, C·M)
-    if problem.flip:
-        w = w[(slice(None, None, -1),) * geo.ndim]
-    return (pad(x, geo, problem.padding_mode) if geo.padded else x), w
-
-
-def pad(x: Array, geo: Geometry, mode: str) -> Array:
-    """Surround x (n, *in, c) with its padding."""
-    if mode != "zeros":
-        widths = ((0, 0), *geo.padding, (0, 0))
-        grown: Array = np.pad(x, widths, PADDING_MODES[mode])  # type: ignore[call-overload]
-        return grown
-    grown = np.zeros((x.shape[0], *geo.padded_size, x.shape[-1]), x.dtype)
-    pairs = zip(geo.padding, geo.in_size, strict=True)
-    grown[(slice(None), *(slice(low, low + size) for (low, _), size in pairs))] = x
-    return grown
-
-
-def _integer_dtype(problem: Problem, x: Array, w: Array, b: Array | None) -> np.dtype[Any]:
-    """Choose a dtype in which the sums of integers are exact."""
-    k, out = problem.geometry.depth, problem.result
-    mx, mw = largest(x), largest(w)
-    bound = k * mx * mw + (0 if b is None else largest(b))
-    low, high = problem.clip or (None, None)
-    bound = max(bound, int(low or 0), -int(high or 0)) if out.kind != "f" else bound
-    method = problem.plan.method
-    unsigned = all(a.dtype.kind == "u" for a in (x, w, b) if a is not None)
-    transforms = METHODS[method].transforms
-    dtype = compute_dtype(bound, out, transforms=transforms, unsigned=unsigned)
-    if dtype is None and METHODS[method].transforms:
-        rule = f"method={method!r} is exact for integers only while sums stay below 2^44"
-        facts = [f"K·max|x|·max|w| = {k}·{mx}·{mw} = {k * mx * mw}"]
-        raise OptionError(word(rule, facts, "method='auto'"))
-    if dtype is None:
-        parts = f"K·max|x|·max|w| = {k}·{mx}·{mw} = {k * mx * mw}"
-        raise RangeError(range_message(bound, parts, out))
-    return dtype
-
-
-def _finish(y: Array, b: Array | None, problem: Problem) -> Array:
-    """Add the bias, apply the activation, round to the result's dtype."""
-    integers = problem.compute is None
-    if integers and y.dtype.kind == "f" and METHODS[problem.plan.method].transforms:
-        y = np.rint(y)
-    if b is not None:
-        y += b.reshape(-1).astype(y.dtype, copy=False)
-    exact = integers and problem.result.kind != "f"
-    if integers and not exact:  # before clipping: the bounds may be fractions
-        y = _rounded(y, float_compute(problem.result))
-    if problem.clip is not None and exact:
-        clip_exact(y, *problem.clip)
-    elif problem.clip is not None:
-        low, high = problem.clip
-        if low is not None:
-            np.maximum(y, low, out=y)
-        if high is not None:
-            np.minimum(y, high, out=y)
-    if y.dtype == problem.result:
-        return y
-    return narrow(y, problem.result) if exact else _rounded(y, problem.result)
-
-
-def _rounded(y: Array, dtype: np.dtype[Any]) -> Array:
-    """Round to a float dtype; float16 overflows to Inf, as float32 does."""
-    with np.errstate(over="ignore"):
-        return y.astype(dtype, copy=False)
-
-
-def _check_out(out: Any, problem: Problem) -> None:
-    """Check that out can receive y."""
-    lay, result = problem.layout, problem.result
-    shape = stored_shape(problem.geometry, lay)
-    fits = f"out = np.empty({shape}, np.{result.name})"
-    if not isinstance(out, np.ndarray):
-        rule = f"out={show(out)} is {kind(out)}, not a NumPy array"
-        raise ArgumentTypeError(
-            word(rule, [f"y has shape {shape}, {lay.y}, and dtype {result}"], fits)
-        )
-    if out.shape != shape:
-        rule = f"out has shape {out.shape}, but y has {shape}"
-        raise ShapeError(word(rule, [f"y is written as {lay.y}"], fits))
-    if out.dtype != result:
-        rule = f"out has dtype {out.dtype}, but y has {result}"
-        facts = ["x, w and b decide the dtype of y, or out_dtype does"]
-        raise DTypeError(word(rule, facts, fits))
-    if not out.flags.writeable:
-        raise OptionError(word("out is read-only", ["y is written into it"], "out = out.copy()"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.ops.arrays import as_array
-from hwio.ops.conv import is_shape, problem_of
+from hwio.ops.planning import is_shape, problem_of
 
 if TYPE_CHECKING:
     from hwio.ops.check import Problem

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwio.errors import ArgumentTypeError, OptionError, nearest, word
 from hwio.ops.arrays import as_array
-from hwio.ops.conv import is_shape, problem_of
+from hwio.ops.planning import is_shape, problem_of
 from hwio.show.snippets.case import Case
 from hwio.show.snippets.jax_code import jax_code
 from hwio.show.snippets.numpy_code import empty_code, numpy_code

@@ -12,8 +12,9 @@ import numpy as np
 from hwio.errors import ArgumentTypeError, OptionError, nearest, word
 from hwio.methods import METHODS
 from hwio.ops.arrays import as_array
-from hwio.ops.conv import conv, is_shape, problem_of
+from hwio.ops.conv import conv
 from hwio.ops.memory import check_memory, size
+from hwio.ops.planning import is_shape, problem_of
 from hwio.show.contenders import Call
 
 if TYPE_CHECKING:

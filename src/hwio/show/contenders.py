@@ -11,9 +11,10 @@ import numpy as np
 
 from hwio.errors import HwioError, LimitError
 from hwio.methods import METHODS
-from hwio.ops.conv import conv, problem_of
+from hwio.ops.conv import conv
 from hwio.ops.convert import depthwise_weights, to_layout
 from hwio.ops.memory import physical_memory
+from hwio.ops.planning import problem_of
 from hwio.planner.choose import COSTS
 from hwio.shapes.layout import SPATIAL, parse_layout, transpose_axes
 from hwio.show.findings import Skipped

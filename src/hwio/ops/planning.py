@@ -1,0 +1,81 @@
+"""Ask before running: ``plan`` and the checked problem of arrays or shapes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwio.errors import ShapeError, show, word
+from hwio.ops.arrays import as_array
+from hwio.ops.check import Problem, check_problem
+from hwio.shapes.counts import LARGEST
+
+if TYPE_CHECKING:
+    from hwio.planner.plan import Plan
+
+
+def plan(x: Any, w: Any, **options: Any) -> Plan:
+    """Say what ``conv`` would run for these arrays or shapes, and why.
+
+    Parameters
+    ----------
+    x, w : array or tuple of int
+        Arrays as in ``conv``, or their shapes (then float32 is assumed).
+    **options
+        Keywords of ``conv``.
+
+    Returns
+    -------
+    Plan
+        ``.method``, ``.reason``, ``.rejected`` and the sizes; prints itself.
+
+    Examples
+    --------
+    >>> import hwio
+    >>> hwio.plan((1, 56, 56, 64), (3, 3, 1, 64), groups=64).method
+    'taps'
+    """
+    return problem_of(x, w, **options).plan
+
+
+def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:
+    """Check a call on arrays or shapes without running it; shapes count as float32.
+
+    Parameters
+    ----------
+    x, w, b : array or tuple of int
+    **options
+        Keywords of ``conv``, without out.
+
+    Returns
+    -------
+    Problem
+    """
+    sides: list[Any] = []
+    for name, value in (("x", x), ("w", w), ("b", b)):
+        if value is None and name == "b":
+            sides.append(None)
+        elif is_shape(value):
+            sides.append((_sizes(value, name), np.dtype(np.float32)))
+        else:
+            array = as_array(value, name)
+            sides.append((array.shape, array.dtype))
+    (x_shape, x_dtype), (w_shape, w_dtype), bias = sides
+    return check_problem(x_shape, w_shape, x_dtype, w_dtype, bias, **options)
+
+
+def _sizes(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """Return a shape given instead of an array, if there can be such an array."""
+    if any(n < 0 or n >= LARGEST for n in shape):
+        rule = f"{name}={show(shape)} is no shape: no axis has less than 0 or 2^63 cells"
+        meant = tuple(abs(int(n)) % LARGEST for n in shape)
+        raise ShapeError(word(rule, [], f"{name}={meant}"))
+    return tuple(int(n) for n in shape)
+
+
+def is_shape(value: Any) -> bool:
+    """Tell a shape, a tuple of integers, from an array."""
+    return isinstance(value, tuple) and all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) for n in value
+    )

@@ -22,8 +22,8 @@ from hwio.methods import METHODS
 from hwio.methods.accuracy import direct_bound, spectrum_bound, tile_bound
 from hwio.ops.arrays import as_array
 from hwio.ops.check import geometry_of
-from hwio.ops.planning import problem_of
 from hwio.ops.memory import size
+from hwio.ops.planning import problem_of
 from hwio.planner.choose import PRECISIONS
 from hwio.shapes.geometry import arithmetic
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, SPATIAL, WEIGHT_LAYOUTS

@@ -48,9 +48,9 @@ def check_int(
     facts = [_MEANING[name]] if name in _MEANING else []
     fix = fix or f"{name}={nearest_int(value, least)}"
     try:
+        if isinstance(value, bool) or getattr(value, "dtype", None) == bool:
+            raise TypeError  # NumPy 2.0 still gives its bool an index
         number = index(value)
-        if isinstance(value, bool):
-            raise TypeError
     except TypeError:
         what = "" if value is None else f"{kind(value)}, "
         rule = f"{name}={show(given)} is {what}not an int"

@@ -48,7 +48,7 @@ def check_int(
     facts = [_MEANING[name]] if name in _MEANING else []
     fix = fix or f"{name}={nearest_int(value, least)}"
     try:
-        if isinstance(value, bool) or getattr(value, "dtype", None) == bool:
+        if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
             raise TypeError  # NumPy 2.0 still gives its bool an index
         number = index(value)
     except TypeError:

@@ -63,3 +63,22 @@ def test_normal_numbers_are_within_the_published_bound(case: Case, method: str):
 
 def test_each_method_names_its_bound():
     assert {m.bound for m in METHODS.values()} == set(BOUNDS)
+
+
+@pytest.mark.parametrize("piece", [1, 100, 2000])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_pieces_of_any_size_give_the_same_numbers(case: Case, piece: int, monkeypatch):
+    monkeypatch.setattr("hwio.methods.im2col.PIECE", piece)
+    x, w = whole_arrays(case)
+    y = hwio.conv(x, w, method="im2col", **case.options)
+    assert np.array_equal(y, hwio.conv(x, w, method="loop", **case.options))
+
+
+@pytest.mark.parametrize("method", ["auto", "tensordot", "im2col", "taps", "fft"])
+def test_arrays_of_many_pieces_are_exact(method: str):
+    """Compare with einsum, which knows no pieces."""
+    large = Case("large", (2, 60, 50, 24), (5, 3, 24, 10), {"stride": (1, 2), "padding": "same"})
+    x, w = whole_arrays(large, most=8)
+    y = hwio.conv(x, w, method=method, **large.options)
+    y = np.rint(y) if method == "fft" else y
+    assert np.array_equal(y, hwio.conv(x, w, method="einsum", **large.options))

@@ -25,6 +25,8 @@ from types import ModuleType
 
 import pytest
 
+from hwio.engine import missing
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
@@ -109,6 +111,17 @@ def run_console(block: Block, name: str) -> None:
 
 
 def run_page(page: str, name: str) -> None:
+    """Run all blocks of a page in order, with NumPy alone: the same text on every machine."""
+    os.environ["HWIO_ENGINE"] = "off"
+    missing.cache_clear()
+    try:
+        run_blocks(page, name)
+    finally:
+        del os.environ["HWIO_ENGINE"]
+        missing.cache_clear()
+
+
+def run_blocks(page: str, name: str) -> None:
     """Run all blocks of a page in order."""
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks_of(page):

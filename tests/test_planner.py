@@ -104,6 +104,8 @@ def test_a_plan_reads_as_lines_and_cannot_be_changed():
     plan = hwio.plan((2, 5, 7, 4), (3, 3, 4, 8))
     lines = str(plan).splitlines()
     assert lines[0] == f"{plan.method}: {plan.reason}"
+    if plan.kernel_reason:  # why no compiled kernel runs on arrays as small as these
+        assert lines.pop(1) == f"  no compiled kernel: {plan.kernel_reason}"
     assert lines[1:] == [f"  not {name}: {why}" for name, why in plan.rejected.items()]
     with pytest.raises(FrozenInstanceError):
         plan.method = "loop"
@@ -134,6 +136,7 @@ def test_no_way_takes_more_than_its_plan_says(case):
     x, w = normal_arrays(case)
     for name in METHODS:  # so that what is loaded or kept on first use is there already
         hwio.conv(np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 1)), method=name)
+    hwio.conv(x, w, **case.options)
     for method in ["auto", *case.methods]:
         if method == "loop":
             continue  # one number at a time: nothing to hold

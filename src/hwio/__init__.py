@@ -26,8 +26,10 @@ from hwio.errors import (
 from hwio.ops.conv import conv
 from hwio.ops.convert import depthwise_weights, layout_recipe, to_layout
 from hwio.ops.planning import plan
+from hwio.ops.prepared import Prepared, prepare
 
 if TYPE_CHECKING:
+    from hwio.engine.threads import get_num_threads, set_num_threads
     from hwio.show.code import code
     from hwio.show.compare import compare
     from hwio.show.explain import explain
@@ -39,6 +41,8 @@ _LATER = {
     "code": "hwio.show.code",
     "compare": "hwio.show.compare",
     "explain": "hwio.show.explain",
+    "get_num_threads": "hwio.engine.threads",
+    "set_num_threads": "hwio.engine.threads",
 }
 
 __all__ = [
@@ -49,6 +53,7 @@ __all__ = [
     "LayoutError",
     "LimitError",
     "OptionError",
+    "Prepared",
     "RangeError",
     "ShapeError",
     "code",
@@ -56,8 +61,11 @@ __all__ = [
     "conv",
     "depthwise_weights",
     "explain",
+    "get_num_threads",
     "layout_recipe",
     "plan",
+    "prepare",
+    "set_num_threads",
     "to_layout",
 ]
 

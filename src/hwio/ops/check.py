@@ -13,7 +13,7 @@ import numpy as np
 
 from hwio.errors import DTypeError, LayoutError, ShapeError, word
 from hwio.ops.arrays import as_dtype, float_compute, integer_result
-from hwio.ops.memory import check_output, check_workspace
+from hwio.ops.memory import check_output, check_workspace, physical_memory
 from hwio.ops.options import check_flip, check_method, clip_of
 from hwio.planner.choose import choose
 from hwio.shapes.channels import check_channels, never_guesses
@@ -176,7 +176,7 @@ out_dtype, memory_limit
     check_method(method, precision, geo)
     computed = compute or np.dtype(np.float64)  # integers: at most 8 bytes
     limit = check_output(geo, lay, computed.itemsize, memory_limit)
-    plan = choose(geo, computed.itemsize, precision, method)
+    plan = choose(geo, computed.itemsize, precision, method, computed.str[1:])
     converted = [
         (name, prod(shape))
         for name, dtype, shape in (
@@ -185,6 +185,9 @@ out_dtype, memory_limit
         )
         if dtype != computed
     ]
+    need = computed.itemsize * (prod(geo.y_shape) + sum(count for _, count in converted))
+    if plan.kernel and need + plan.workspace > (physical_memory() if limit is None else limit):
+        plan = choose(geo, computed.itemsize, precision)  # NumPy's ways may need less
     check_workspace(geo, lay, plan, computed.itemsize, limit, converted)
     return Problem(lay, geo, mode, turned, clip, plan, compute, result)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwio.engine import refusal
+from hwio.engine.registry import KERNELS
 from hwio.errors import ArgumentTypeError, DTypeError, OptionError, nearest, show, word
 from hwio.methods import METHODS
 from hwio.planner.choose import PRECISIONS
@@ -36,7 +38,7 @@ def check_method(method: Any, precision: Any, geo: Geometry) -> None:
     OptionError
         If a word is unknown, or the method can't serve the geometry.
     """
-    known = ("auto", *sorted(METHODS))
+    known = ("auto", *sorted(METHODS), *sorted(KERNELS))
     if not isinstance(method, str) or method not in known:
         near = nearest(method, known)
         rule = f"method={show(method)} is not a method"
@@ -48,7 +50,11 @@ def check_method(method: Any, precision: Any, geo: Geometry) -> None:
         facts = [f"{name}: {what}" for name, what in PRECISIONS.items()]
         fix = f"did you mean precision={near!r}?" if near else "precision='highest'"
         raise OptionError(word(rule, facts, fix))
-    why = None if method == "auto" else METHODS[method].refuses(geo)
+    if method in KERNELS and refusal():
+        rule = f"method={method!r} is compiled, and the engine does not serve here: {refusal()}"
+        raise OptionError(word(rule, [], "method='auto'"))
+    ways = METHODS | KERNELS
+    why = None if method == "auto" else ways[method].refuses(geo)
     if why:
         can = [name for name, m in METHODS.items() if m.refuses(geo) is None]
         rule = f"method={method!r} can't serve this convolution: {why}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwio.engine import give_up
 from hwio.errors import (
     ArgumentTypeError,
     DTypeError,
@@ -30,21 +32,21 @@ if TYPE_CHECKING:
     from hwio.types import Array
 
 
-def run(problem: Problem, x: Array, w: Array, b: Array | None, out: Array | None) -> Array:
-    """Convolve arrays that were checked."""
+def run(
+    problem: Problem,
+    x: Array,
+    w: Array,
+    b: Array | None,
+    out: Array | None,
+    packs: dict[Any, Any] | None = None,
+) -> Array:
+    """Convolve arrays that were checked; ``packs`` keeps packed weights from call to call."""
     lay = problem.layout
     if out is not None:
         _check_out(out, problem)
-    x, w = canonical_arrays(problem, x, w)
-    compute = problem.compute
-    if compute is None:
-        compute = _integer_dtype(problem, x, w, b)
-    if x.dtype != compute:
-        x = x.astype(compute)
-    if w.dtype != compute:
-        w = w.astype(compute)
-    y = apply_method(METHODS[problem.plan.method], x, w, problem.geometry)
-    y = _finish(y, b, problem)
+    y = None if problem.plan.kernel is None else run_compiled(problem, x, w, b, packs)
+    if y is None:
+        y = _run_method(problem, x, w, b)
     if not lay.batched:
         y = y[0]
     y = as_view(y, lay.y_axes)
@@ -54,11 +56,69 @@ def run(problem: Problem, x: Array, w: Array, b: Array | None, out: Array | None
     return out
 
 
+def _run_method(problem: Problem, x: Array, w: Array, b: Array | None) -> Array:
+    """Convolve by the plan's readable way; return y (n, *out, o)."""
+    x, w = canonical_arrays(problem, x, w)
+    compute = problem.compute
+    if compute is None:
+        compute = integer_dtype(problem, x, w, b)
+    if x.dtype != compute:
+        x = x.astype(compute)
+    if w.dtype != compute:
+        w = w.astype(compute)
+    y = apply_method(METHODS[problem.plan.method], x, w, problem.geometry)
+    return finish(y, b, problem)
+
+
+def run_compiled(
+    problem: Problem, x: Array, w: Array, b: Array | None, packs: dict[Any, Any] | None
+) -> Array | None:
+    """Convolve by the plan's kernel; return y (n, *out, o), or None if the engine gave up."""
+    geo = problem.geometry
+    x, w = canonical_views(problem, x, w)
+    compute = problem.compute
+    if compute is None:
+        compute = integer_dtype(problem, x, w, b)
+        if compute.kind != "f":
+            return None
+    if geo.padded and problem.padding_mode != "zeros":
+        x = pad(x, geo, problem.padding_mode)
+        geo = replace(geo, in_size=geo.padded_size, padding=((0, 0),) * geo.ndim)
+    # here and not above: the engine loads llvmlite, which `import hwio` must not
+    from hwio.engine.launch import spatial
+
+    kernel = problem.plan.kernel or ""
+    fused = problem.compute is not None  # integers get bias and activation exactly, afterwards
+    bias = None if b is None or not fused else b.reshape(-1).astype(compute, copy=False)
+    x = np.ascontiguousarray(x, compute)
+    try:
+        block = spatial.block_of(kernel, geo, compute.str[1:])
+        packed = None if packs is None else packs.get((kernel, block, fused))
+        if packed is None:
+            packed = spatial.pack(kernel, block, w.astype(compute, copy=False), bias, geo)
+            if packs is not None:
+                packs[kernel, block, fused] = packed
+        y: Array = spatial.run(packed, x, geo, problem.clip if fused else None)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
+        give_up(error)
+        return None
+    return rounded(y, problem.result) if fused else finish(y, b, problem)
+
+
 def canonical_arrays(problem: Problem, x: Array, w: Array) -> tuple[Array, Array]:
     """Return x as (n, *in, c) with its padding and w as (*kernel, i, o), turned if asked.
 
     Everything but the padding is a view.
     """
+    geo = problem.geometry
+    x, w = canonical_views(problem, x, w)
+    return (pad(x, geo, problem.padding_mode) if geo.padded else x), w
+
+
+def canonical_views(problem: Problem, x: Array, w: Array) -> tuple[Array, Array]:
+    """Return x as (n, *in, c) without padding and w as (*kernel, i, o), turned if asked."""
     lay, geo = problem.layout, problem.geometry
     x = as_view(x, lay.x_axes)
     if not lay.batched:
@@ -68,7 +128,7 @@ def canonical_arrays(problem: Problem, x: Array, w: Array) -> tuple[Array, Array
         w = w.reshape(geo.w_shape)  # (*kernel, C, M) -> (*kernel, 1, C·M)
     if problem.flip:
         w = w[(slice(None, None, -1),) * geo.ndim]
-    return (pad(x, geo, problem.padding_mode) if geo.padded else x), w
+    return x, w
 
 
 def pad(x: Array, geo: Geometry, mode: str) -> Array:
@@ -83,7 +143,7 @@ def pad(x: Array, geo: Geometry, mode: str) -> Array:
     return grown
 
 
-def _integer_dtype(problem: Problem, x: Array, w: Array, b: Array | None) -> np.dtype[Any]:
+def integer_dtype(problem: Problem, x: Array, w: Array, b: Array | None) -> np.dtype[Any]:
     """Choose a dtype in which the sums of integers are exact."""
     k, out = problem.geometry.depth, problem.result
     mx, mw = largest(x), largest(w)
@@ -104,7 +164,7 @@ def _integer_dtype(problem: Problem, x: Array, w: Array, b: Array | None) -> np.
     return dtype
 
 
-def _finish(y: Array, b: Array | None, problem: Problem) -> Array:
+def finish(y: Array, b: Array | None, problem: Problem) -> Array:
     """Add the bias, apply the activation, round to the result's dtype."""
     integers = problem.compute is None
     if integers and y.dtype.kind == "f" and METHODS[problem.plan.method].transforms:
@@ -113,7 +173,7 @@ def _finish(y: Array, b: Array | None, problem: Problem) -> Array:
         y += b.reshape(-1).astype(y.dtype, copy=False)
     exact = integers and problem.result.kind != "f"
     if integers and not exact:  # before clipping: the bounds may be fractions
-        y = _rounded(y, float_compute(problem.result))
+        y = rounded(y, float_compute(problem.result))
     if problem.clip is not None and exact:
         clip_exact(y, *problem.clip)
     elif problem.clip is not None:
@@ -124,10 +184,10 @@ def _finish(y: Array, b: Array | None, problem: Problem) -> Array:
             np.minimum(y, high, out=y)
     if y.dtype == problem.result:
         return y
-    return narrow(y, problem.result) if exact else _rounded(y, problem.result)
+    return narrow(y, problem.result) if exact else rounded(y, problem.result)
 
 
-def _rounded(y: Array, dtype: np.dtype[Any]) -> Array:
+def rounded(y: Array, dtype: np.dtype[Any]) -> Array:
     """Round to a float dtype; float16 overflows to Inf, as float32 does."""
     with np.errstate(over="ignore"):
         return y.astype(dtype, copy=False)

@@ -11,8 +11,10 @@ from dataclasses import replace
 from math import log2, prod
 from typing import TYPE_CHECKING
 
+from hwio.engine.registry import KERNELS
 from hwio.methods import METHODS
 from hwio.methods.fft import fast_length
+from hwio.planner.kernels import choose_kernel, kernel_bytes
 from hwio.planner.plan import Plan
 
 if TYPE_CHECKING:
@@ -39,7 +41,13 @@ _ONLY_SHOWN = {
 }
 
 
-def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str = "auto") -> Plan:
+def choose(
+    geo: Geometry,
+    itemsize: int,
+    precision: str = "highest",
+    method: str = "auto",
+    kind: str | None = None,
+) -> Plan:
     """Decide how one geometry is computed.
 
     Parameters
@@ -49,7 +57,9 @@ def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str
         Bytes of one number in the dtype of the computation.
     precision : {"highest", "high", "medium"}
     method : str
-        "auto", or the key of a method: then that one is the plan.
+        "auto", or the key of a method or a kernel: then that one is the plan.
+    kind : str, optional
+        Number type of the computation, f4 or f8; None leaves compiled kernels out.
 
     Returns
     -------
@@ -64,6 +74,11 @@ def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str
     own = {name: m.workspace(geo if m.grouped else one, itemsize) for name, m in METHODS.items()}
     part = 0 if one is geo else prod(one.y_shape) * itemsize  # a group's y, before it joins y
     space = {name: own[name] + padded + (0 if m.grouped else part) for name, m in METHODS.items()}
+    if method in KERNELS:
+        twin, found = KERNELS[method].twin, choose_kernel(geo, kind or "f8", method)
+        others = {name: f"method={method!r} was asked for" for name in METHODS if name != twin}
+        room = kernel_bytes(geo, itemsize)
+        return Plan(twin, f"the twin of {method}", others, geo, room, found.name, "asked for")
     if method != "auto":
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != method}
         return Plan(method, "asked for", others, geo, space[method])
@@ -80,7 +95,21 @@ def choose(geo: Geometry, itemsize: int, precision: str = "highest", method: str
         if name != best:
             rejected[name] = f"about {_time(cost)} per image against {_time(costs[best])}"
     order = {name: rejected[name] for name in METHODS if name in rejected}
-    return Plan(best, _reason(best, geo, costs[best]), order, geo, space[best])
+    plan = Plan(best, _reason(best, geo, costs[best]), order, geo, space[best])
+    return plan if kind is None else _with_kernel(plan, kind, itemsize, costs[best])
+
+
+def _with_kernel(plan: Plan, kind: str, itemsize: int, cost: float) -> Plan:
+    """Let a compiled kernel run where it is expected to take less time than NumPy."""
+    geo, found = plan.geometry, choose_kernel(plan.geometry, kind)
+    if found.name is None or found.cost >= cost:
+        why = found.reason
+        if found.name:
+            why = f"{found.name} would take about {_time(found.cost)}, most of it the way there"
+        return replace(plan, kernel_reason=why)
+    reason = f"{found.reason}; about {_time(found.cost)} per image on one core"
+    room = kernel_bytes(geo, itemsize)
+    return replace(plan, workspace=room, kernel=found.name, kernel_reason=reason)
 
 
 def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int) -> str | None:

@@ -16,7 +16,7 @@ class Plan:
     Attributes
     ----------
     method : str
-        Key in ``METHODS``.
+        Key in ``METHODS``: the readable way, which serves where no kernel does.
     reason : str
         Why this one.
     rejected : dict of str to str
@@ -24,6 +24,10 @@ class Plan:
     geometry : Geometry
     workspace : int
         Bytes of the largest temporary, padding included.
+    kernel : str or None
+        The compiled way that runs instead, or None.
+    kernel_reason : str
+        Why that one, or why none.
     """
 
     method: str
@@ -31,9 +35,22 @@ class Plan:
     rejected: dict[str, str]
     geometry: Geometry
     workspace: int
+    kernel: str | None = None
+    kernel_reason: str = ""
+
+    @property
+    def way(self) -> str:
+        """What runs: the kernel, or the method where there is none."""
+        return self.kernel or self.method
 
     def __str__(self) -> str:
         """Lay the decision out in lines."""
-        lines = [f"{self.method}: {self.reason}"]
+        if self.kernel:
+            lines = [f"{self.kernel} (compiled): {self.kernel_reason}"]
+            lines.append(f"  its readable twin here: {self.method}")
+        else:
+            lines = [f"{self.method}: {self.reason}"]
+            if self.kernel_reason:
+                lines.append(f"  no compiled kernel: {self.kernel_reason}")
         lines += [f"  not {name}: {why}" for name, why in self.rejected.items()]
         return "\n".join(lines)

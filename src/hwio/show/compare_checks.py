@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwio.engine.registry import KERNELS
 from hwio.errors import ArgumentTypeError, OptionError, nearest, word
 from hwio.methods import METHODS
 from hwio.ops.arrays import as_array
 from hwio.ops.conv import conv
 from hwio.ops.memory import check_memory, size
 from hwio.ops.planning import is_shape, problem_of
+from hwio.planner.ways import ways
 from hwio.show.contenders import Call
 
 if TYPE_CHECKING:
@@ -62,13 +64,14 @@ def known_methods(methods: Iterable[str] | str | None) -> list[str]:
     """Return the names of methods asked for, each checked."""
     names = listed(methods, "methods")
     if names is None:
-        return list(METHODS)
+        return list(ways())
+    known = [*METHODS, *KERNELS]
     for name in names:
-        if name not in METHODS:
-            near = nearest(name, METHODS)
+        if name not in known:
+            near = nearest(name, known)
             rule = f"methods: {name!r} is not a method"
             fix = near and f"did you mean {near!r}?"
-            raise OptionError(word(rule, [f"methods: {', '.join(METHODS)}"], fix))
+            raise OptionError(word(rule, [f"methods: {', '.join(known)}"], fix))
     return names
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.errors import HwioError, LimitError
-from hwio.methods import METHODS
 from hwio.ops.conv import conv
 from hwio.ops.convert import depthwise_weights, to_layout
 from hwio.ops.memory import physical_memory
 from hwio.ops.planning import problem_of
 from hwio.planner.choose import COSTS
+from hwio.planner.ways import ALL_WAYS
 from hwio.shapes.layout import SPATIAL, parse_layout, transpose_axes
 from hwio.show.findings import Skipped
 from hwio.show.raw import raw_expressions
@@ -92,7 +92,7 @@ def contenders(
     ----------
     call : Call
     methods : list of str
-        Keys of ``METHODS``.
+        Keys of ``ALL_WAYS``.
     x_layouts, w_layouts : list of str
         Orders of storage.
     raw : bool
@@ -142,7 +142,7 @@ def contenders(
 def refusal(call: Call, name: str, limit: float) -> str | None:
     """Say why a method does not run: it can't, or it would take too much time or memory."""
     geo = call.problem.geometry
-    why = METHODS[name].refuses(geo)
+    why = ALL_WAYS[name].refuses(geo)
     if why:
         return why
     options = {**call.options, "memory_limit": call.memory_limit}
@@ -209,7 +209,7 @@ def _contender(
     options = {**call.options, "layout": layout, "method": name, "groups": geo.groups}
     canonical = partial(_canonical, letters=parse_layout(layout).y)
     run = partial(conv, x, w, call.b, **options)
-    bound = METHODS[name].bound
+    bound = ALL_WAYS[name].bound
     return Contender(name, w_letters, x_letters, run, canonical, bound)
 
 

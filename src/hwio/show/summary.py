@@ -208,10 +208,17 @@ def ways_table(case: Case) -> Table:
         mark = "→" if way["runs"] else ""
         rows.append((mark, way["method"], f"{size(way['workspace']):>9}", way["why"]))
     auto = next(way for way in ways(case) if way["auto"])
-    asked = case.problem.plan.method
     notes = [f"auto takes {auto['method']}: {auto['why']}"]
     if case.options.get("method", "auto") != "auto":
-        notes.insert(0, f"{asked} runs, as asked for")
+        notes.insert(0, f"{case.problem.plan.way} runs, as asked for")
+    elif case.problem.plan.kernel:
+        plan = case.problem.plan
+        notes = [
+            f"auto takes the compiled kernel {plan.kernel}: {plan.kernel_reason}",
+            f"{size(plan.workspace)} beside the arrays; without it, auto would take {plan.method}",
+        ]
+    elif case.problem.plan.kernel_reason:
+        notes.append(f"no compiled kernel: {case.problem.plan.kernel_reason}")
     for row, way in zip(range(len(rows)), ways(case), strict=True):
         if way["auto"]:
             rows[row] = (*rows[row][:3], "auto takes this one")

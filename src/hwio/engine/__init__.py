@@ -1,0 +1,37 @@
+"""The compiled ways: kernels written in Python, made into machine code, run by hwio's own threads.
+
+Nothing here is needed for a right answer: where the engine can't load, the readable methods serve.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import lru_cache
+from importlib.util import find_spec
+
+SWITCHED_OFF = "HWIO_ENGINE is off"
+_BROKEN: list[str] = []  # why the engine gave up, once it has
+
+
+@lru_cache(maxsize=1)
+def missing() -> str | None:
+    """Return why the engine can't start, or None."""
+    if os.environ.get("HWIO_ENGINE", "").lower() in ("0", "off", "no"):
+        return SWITCHED_OFF
+    for module in ("llvmlite", "numba"):
+        if find_spec(module) is None:
+            return f'{module} is not installed: pip install "hwio[fast]"'
+    return None
+
+
+def refusal() -> str | None:
+    """Return why the engine does not serve in this process, or None where it does."""
+    return _BROKEN[0] if _BROKEN else missing()
+
+
+def give_up(error: BaseException) -> None:
+    """Stop using the engine in this process after a kernel failed to compile or load; warn once."""
+    if not _BROKEN:
+        _BROKEN.append(f"a kernel failed to compile: {type(error).__name__}: {error}")
+        warnings.warn(f"hwio: {_BROKEN[0]}; NumPy serves instead", RuntimeWarning, stacklevel=4)

@@ -1,0 +1,20 @@
+"""What a launch tells a kernel: one array of 64-bit integers, its fields named here."""
+
+from __future__ import annotations
+
+FIELDS = (
+    "x", "w", "y", "bias", "zeros", "ends",
+    "scratch", "scratch_step",  # the pointer tables: address, bytes of one thread's
+    "pixels",  # output pixels of all images
+    "linear",  # whether output pixel p is input pixel p
+    "out_d", "out_h", "out_w", "in_d", "in_h", "in_w", "kernel_d", "kernel_h", "kernel_w",
+    "stride_d", "stride_h", "stride_w", "dilation_d", "dilation_h", "dilation_w",
+    "low_d", "low_h", "low_w",  # padding before each axis
+    "x_n", "x_d", "x_h", "x_w",  # strides of x in bytes
+    "channels", "group_bytes",  # in-channels of one group: numbers, bytes
+    "filters",  # out-channels of one group
+    "y_step", "w_step",  # bytes between rows of y and of packed weights
+    "panel_bytes", "panels", "panel_group",  # a panel is one register block's filters
+    "tiles", "blocks",  # tiles of a block, blocks of tiles
+)  # fmt: skip
+AT = {name: 8 * n for n, name in enumerate(FIELDS)}

@@ -1,0 +1,1 @@
+"""Kernels: functions of addresses and sizes that Numba compiles; nothing here runs as Python."""

@@ -1,0 +1,157 @@
+"""What all register blocks are made of: loops with carried values, splats, loads, stores.
+
+These functions write LLVM instructions while a kernel compiles; none of them runs with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from hwio.engine.intrinsics import FLOATS, I32, I64, at
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The shape of a register block: ``kind`` f4 or f8, ``lanes`` a vector, MR × NRV sums."""
+
+    kind: str
+    lanes: int
+    mr: int
+    nrv: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of one number."""
+        return int(self.kind[1])
+
+    @property
+    def vector(self) -> ir.VectorType:
+        """The LLVM vector."""
+        return ir.VectorType(FLOATS[self.kind], self.lanes)
+
+
+def number(value: int) -> ir.Constant:
+    """Return a 64-bit constant."""
+    return ir.Constant(I64, value)
+
+
+class Emitter:
+    """Emits the instructions of one register block."""
+
+    def __init__(self, builder, tile: Tile) -> None:
+        self.b = builder
+        self.tile = tile
+        vector = tile.vector
+        width = f"v{tile.lanes}f{tile.size * 8}"
+        self.fma = self._declare(f"llvm.fma.{width}", vector, [vector] * 3)
+        mask = ir.VectorType(ir.IntType(1), tile.lanes)
+        kinds = [vector, vector.as_pointer(), I32, mask]
+        self.masked_store = self._declare(f"llvm.masked.store.{width}.p0", ir.VoidType(), kinds)
+
+    def _declare(self, name, result, kinds):
+        return cgutils.get_or_insert_function(self.b.module, ir.FunctionType(result, kinds), name)
+
+    def splat(self, scalar, count):
+        """Copy a scalar into all lanes."""
+        kind = ir.VectorType(scalar.type, count)
+        empty = ir.Constant(kind, ir.Undefined)
+        one = self.b.insert_element(empty, scalar, ir.Constant(I32, 0))
+        return self.b.shuffle_vector(
+            one, empty, ir.Constant(ir.VectorType(I32, count), [0] * count)
+        )
+
+    def vector_at(self, address, v):
+        """Load vector v behind an address."""
+        t = self.tile
+        where = self.b.add(address, number(v * t.lanes * t.size))
+        return self.b.load(at(self.b, where, t.vector), align=t.size)
+
+    def loop(self, start, stop, step, carried, body):
+        """Emit ``for n in range(start, stop, step)`` with carried values; return them after."""
+        b = self.b
+        head = b.block
+        inside, after = b.append_basic_block("loop"), b.append_basic_block("after")
+        b.cbranch(b.icmp_signed("<", start, stop), inside, after)
+        b.position_at_end(inside)
+        n = b.phi(I64)
+        n.add_incoming(start, head)
+        phis = [b.phi(value.type) for value in carried]
+        for phi, value in zip(phis, carried, strict=True):
+            phi.add_incoming(value, head)
+        new = body(n, list(phis))
+        following, end = b.add(n, step), b.block
+        n.add_incoming(following, end)
+        for phi, value in zip(phis, new, strict=True):
+            phi.add_incoming(value, end)
+        b.cbranch(b.icmp_signed("<", following, stop), inside, after)
+        b.position_at_end(after)
+        results = [b.phi(value.type) for value in carried]
+        for phi, first, last in zip(results, carried, new, strict=True):
+            phi.add_incoming(first, head)
+            phi.add_incoming(last, end)
+        return results
+
+    def finish(self, sums, bias, ends):
+        """Add the bias, cut at the activation's ends; a NaN stays one."""
+        b, t = self.b, self.tile
+        biases = [self.vector_at(bias, v) for v in range(t.nrv)]
+        kind = FLOATS[t.kind]
+        low, high = (
+            self.splat(b.load(at(b, b.add(ends, number(n * t.size)), kind), align=t.size), t.lanes)
+            for n in range(2)
+        )
+        done = []
+        for n, total in enumerate(sums):
+            value = b.fadd(total, biases[n % t.nrv])
+            value = b.select(b.fcmp_ordered("<", value, low), low, value)
+            done.append(b.select(b.fcmp_ordered(">", value, high), high, value))
+        return done
+
+    def places(self, y, y_step):
+        """Yield the number of each vector of sums and where it goes."""
+        b, t = self.b, self.tile
+        for m in range(t.mr):
+            row = b.add(y, b.mul(y_step, number(m)))
+            for v in range(t.nrv):
+                where = b.add(row, number(v * t.lanes * t.size))
+                yield m * t.nrv + v, v, at(b, where, t.vector)
+
+    def store(self, sums, y, y_step, columns):
+        """Store the columns that are real filters."""
+        b, t = self.b, self.tile
+        full = b.icmp_signed(">=", columns, number(t.nrv * t.lanes))
+        with b.if_else(full) as (then, otherwise):
+            with then:
+                for n, _, where in self.places(y, y_step):
+                    b.store(sums[n], where, align=t.size)
+            with otherwise:
+                masks = self.masks(columns)
+                for n, v, where in self.places(y, y_step):
+                    b.call(self.masked_store, [sums[n], where, ir.Constant(I32, t.size), masks[v]])
+
+    def masks(self, columns):
+        """Return for each vector which of its lanes are below ``columns``."""
+        b, t = self.b, self.tile
+        lanes = ir.Constant(ir.VectorType(I64, t.lanes), list(range(t.lanes)))
+        return [
+            b.icmp_signed("<", lanes, self.splat(b.sub(columns, number(v * t.lanes)), t.lanes))
+            for v in range(t.nrv)
+        ]
+
+
+def call_apart(b, name, emit, args):
+    """Call code as a function of its own, so that no value of its caller takes its registers."""
+    function = b.module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(ir.VoidType(), [I64] * len(args))
+        function = ir.Function(b.module, kind, name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        function.attributes.add("nounwind")
+        inner = ir.IRBuilder(function.append_basic_block("entry"))
+        emit(inner, function.args)
+        inner.ret_void()
+    b.call(function, args)

@@ -1,0 +1,190 @@
+"""Launch the direct and the depthwise kernels: sizes become fields, tasks are shared out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwio.engine.cpu import processor
+from hwio.engine.fields import AT, FIELDS
+from hwio.engine.jit import address_of
+from hwio.engine.margins import merges
+from hwio.engine.pack import aligned, pack_bias, pack_channels, pack_panels
+from hwio.engine.threads import pool
+from hwio.engine.tiles import Block, depthwise_block, direct_block
+
+if TYPE_CHECKING:
+    from hwio.shapes.geometry import Geometry
+    from hwio.types import Array
+
+TILE_CELLS = 256 << 10  # bytes of x that one block of tiles may touch
+TABLE_ENTRIES = 4096  # pointers of a block of tiles per pixel of a tile
+NO_ENDS = (-np.inf, np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Weights in the order of one register block.
+
+    Attributes
+    ----------
+    kernel : str
+        Module under ``hwio.engine.kernels``: "direct" or "depthwise".
+    block : Block
+    w : array, shape (groups, panels, taps·i, nr), or (taps, channels) where depthwise
+    bias : array, shape (groups, panels·nr)
+    """
+
+    kernel: str
+    block: Block
+    w: Array
+    bias: Array
+
+
+def block_of(kernel: str, geo: Geometry, kind: str) -> Block:
+    """Choose the register block for a geometry and a number type."""
+    vector, pixels = processor().vector_bytes, geo.n * geo.pixels
+    if kernel == "depthwise":
+        return depthwise_block(kind, vector, pixels, geo.out_channels)
+    return direct_block(kind, vector, pixels, geo.group_filters)
+
+
+def pack(kernel: str, block: Block, w: Array, b: Array | None, geo: Geometry) -> Packed:
+    """Pack w (*kernel, i, o) and b (o,) for a register block."""
+    if kernel == "depthwise":
+        packed = pack_channels(w, block.nr, w.dtype)
+        bias = pack_bias(b, 1, geo.out_channels, packed.shape[1] // block.nr, block.nr, w.dtype)
+    else:
+        packed = pack_panels(w, geo.groups, block)
+        bias = pack_bias(b, geo.groups, geo.group_filters, packed.shape[1], block.nr, w.dtype)
+    return Packed(kernel, block, packed, bias)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One geometry on one packing: the fields but for addresses, and how many tasks."""
+
+    function: int
+    fields: Array
+    tasks: int
+    scratch: int  # 64-bit words of one thread
+
+
+@lru_cache(maxsize=1024)
+def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
+    """Work out the fields of a launch."""
+    size = int(block.kind[1])
+    deep = kernel == "depthwise"
+    pixels, taps = geo.n * geo.pixels, geo.depth // geo.group_channels
+    groups = 1 if deep else geo.groups
+    filters = geo.out_channels if deep else geo.group_filters
+    panels = max(1, -(-filters // block.nr))
+    merged = merges(geo, kernel)
+    if merged:
+        taps //= geo.kernel[-1]
+    step = 1
+    for s in geo.stride:
+        step *= s
+    seen = max(1, block.mr * step * (block.nr if deep else geo.group_channels) * size)
+    all_tiles = -(-pixels // block.mr)
+    tiles = max(1, min(all_tiles, TILE_CELLS // seen, TABLE_ENTRIES // taps))
+    if all_tiles >= 8 * threads:  # enough blocks for every thread to end at the same time
+        tiles = min(tiles, all_tiles // (4 * threads))
+    blocks = -(-all_tiles // tiles)
+    panel_group = panels
+    if blocks * groups < 4 * threads:
+        panel_group = max(1, panels * blocks * groups // (8 * threads))
+    # the pointers of a block of tiles, and room for one tile of sums
+    scratch = tiles * taps * block.mr + -(-block.mr * block.nr * size // 8)
+    row = geo.in_channels * size
+    sizes = three(geo.in_size, 1)
+    kernels, lows = three(geo.kernel, 1), three(tuple(low for low, _ in geo.padding), 0)
+    channels = geo.group_channels
+    if merged:  # the taps of a row lie side by side: one tap with all their channels
+        channels *= kernels[-1]
+        sizes = (*sizes[:-1], geo.padded_size[-1])
+        kernels, lows = (*kernels[:-1], 1), (*lows[:-1], 0)
+    x_h = row * sizes[2]
+    x_d = x_h * sizes[1]
+    fields = {
+        "scratch_step": scratch * 8,
+        "pixels": pixels,
+        "linear": int(geo.kernel == (1,) * geo.ndim == geo.stride and not geo.padded),
+        **_axes("out", three(geo.out_size, 1)),
+        **_axes("in", sizes),
+        **_axes("kernel", kernels),
+        **_axes("stride", three(geo.stride, 1)),
+        **_axes("dilation", three(geo.dilation, 1)),
+        **_axes("low", lows),
+        "x_n": x_d * sizes[0],
+        "x_d": x_d,
+        "x_h": x_h,
+        "x_w": row,
+        "channels": channels,
+        "group_bytes": geo.group_channels * size,
+        "filters": filters,
+        "y_step": geo.out_channels * size,
+        "w_step": (panels if deep else 1) * block.nr * size,
+        "panel_bytes": geo.depth * block.nr * size,
+        "panels": panels,
+        "panel_group": panel_group,
+        "tiles": tiles,
+        "blocks": blocks,
+    }
+    symbol = f"{kernel}_{block.kind}_{block.lanes}_{block.mr}x{block.nrv}"
+    return Launch(
+        address_of(kernel, symbol, block.kind, block.lanes, block.mr, block.nrv),
+        np.array([fields.get(name, 0) for name in FIELDS], np.int64),
+        blocks * -(-panels // panel_group) * groups,
+        scratch,
+    )
+
+
+def _with_margins(x: Array, geo: Geometry) -> Array:
+    """Return x with the padding of its last spatial axis in place."""
+    low, high = geo.padding[-1]
+    if low == high == 0:
+        return x
+    grown: Array = np.zeros((*x.shape[:-2], low + x.shape[-2] + high, x.shape[-1]), x.dtype)
+    grown[..., low : low + x.shape[-2], :] = x
+    return grown
+
+
+def three(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
+    """Put 1-D and 2-D sizes into three axes, D H W."""
+    return (fill,) * (3 - len(values)) + values
+
+
+def _axes(name: str, values: tuple[int, ...]) -> dict[str, int]:
+    return {f"{name}_{axis}": value for axis, value in zip("dhw", values, strict=True)}
+
+
+_X, _Y, _W, _BIAS, _ZEROS, _ENDS, _SCRATCH = (
+    AT[name] // 8 for name in ("x", "y", "w", "bias", "zeros", "ends", "scratch")
+)
+
+
+def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None) -> Array:
+    """Convolve x (n, *in, c), contiguous, without its padding; return y (n, *out, o)."""
+    dtype = x.dtype
+    y: Array = aligned(geo.y_shape, dtype)
+    if y.size == 0:
+        return y
+    workers = pool()
+    launch = launch_of(geo, packed.kernel, packed.block, workers.threads)
+    zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, dtype)
+    if merges(geo, packed.kernel):
+        x = _with_margins(x, geo)
+    low, high = clip or NO_ENDS
+    ends = np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
+    tables = np.empty(workers.threads * launch.scratch, np.int64)
+    fields = launch.fields.copy()
+    fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data
+    fields[_W], fields[_BIAS] = packed.w.ctypes.data, packed.bias.ctypes.data
+    fields[_ZEROS], fields[_ENDS] = zeros.ctypes.data, ends.ctypes.data
+    fields[_SCRATCH] = tables.ctypes.data
+    workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)
+    return y

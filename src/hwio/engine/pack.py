@@ -1,0 +1,70 @@
+"""Packed weights: the order in which a kernel reads them, aligned for its vectors."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from hwio.engine.jit import address_of
+from hwio.engine.threads import pool
+from hwio.engine.tiles import Block
+
+LINE = 64  # bytes of a cache line, and of the widest vector
+
+
+def aligned(shape: tuple[int, ...], dtype: Any, *, zero: bool = False) -> Any:
+    """Return an array that starts on a cache line."""
+    dtype = np.dtype(dtype)
+    count = prod(shape) * dtype.itemsize
+    raw = (np.zeros if zero else np.empty)(count + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + count].view(dtype).reshape(shape)
+
+
+def pack_panels(w: Any, groups: int, block: Block) -> Any:
+    """Return w (*kernel, i, o) as (groups, panels, taps·i, nr); a short last panel ends in zeros."""
+    nr, dtype = block.nr, w.dtype
+    filters = w.shape[-1] // groups
+    depth = prod(w.shape[:-1])
+    panels = max(1, -(-filters // nr))
+    packed = aligned((groups, panels, depth, nr), dtype, zero=filters % nr != 0)
+    if w.flags.c_contiguous and packed.size:
+        _pack_rows(w, packed, filters, block)
+        return packed
+    columns = w.reshape(depth, groups, filters)
+    whole = filters // nr
+    if whole:
+        part = columns[:, :, : whole * nr].reshape(depth, groups, whole, nr)
+        packed[:, :whole] = part.transpose(1, 2, 0, 3)
+    if filters % nr:
+        packed[:, whole, :, : filters % nr] = columns[:, :, whole * nr :].transpose(1, 0, 2)
+    return packed
+
+
+def _pack_rows(w: Any, packed: Any, filters: int, block: Block) -> None:
+    """Pack contiguous weights by a kernel, a task for each panel."""
+    groups, panels, depth, _ = packed.shape
+    row = groups * filters * w.itemsize
+    fields = np.array([w.ctypes.data, packed.ctypes.data, depth, row, filters, panels], np.int64)
+    symbol = f"packing_{block.kind}_{block.lanes}_{block.nrv}"
+    kernel = address_of("packing", symbol, block.kind, block.lanes, block.nrv)
+    workers = pool()
+    workers.run(workers.state, kernel, fields.ctypes.data, groups * panels)
+
+
+def pack_channels(w: Any, nr: int, dtype: Any) -> Any:
+    """Return depthwise w (*kernel, 1, c) as (taps, channels rounded up to nr)."""
+    channels = w.shape[-1]
+    packed = aligned((prod(w.shape[:-2]), -(-channels // nr) * nr), dtype, zero=True)
+    packed[:, :channels] = w.reshape(-1, channels)
+    return packed
+
+
+def pack_bias(b: Any, groups: int, filters: int, panels: int, nr: int, dtype: Any) -> Any:
+    """Return the bias of each panel, zeros where there is none."""
+    packed = aligned((groups, panels * nr), dtype, zero=True)
+    if b is not None:
+        packed[:, :filters] = b.reshape(groups, filters)
+    return packed

@@ -1,0 +1,67 @@
+"""The compiled ways by name; each has a readable twin that does the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwio.shapes.geometry import Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One compiled way.
+
+    Attributes
+    ----------
+    name : str
+        First part of a kernel's key, as in ``direct.f32.14x32.avx512``.
+    twin : str
+        The readable method that does the same, by another order of work.
+    idea : str
+        A few words for tables.
+    kinds : tuple of str
+        Number types it computes in: f4, f8.
+    refuses : callable
+        ``f(geo)`` -> why it can't serve a geometry, or None.
+    bound : str
+        Key of the error bound that it keeps.
+    """
+
+    name: str
+    twin: str
+    idea: str
+    kinds: tuple[str, ...]
+    refuses: Callable[[Geometry], str | None]
+    bound: str = "T1"
+
+
+def _depthwise_only(geo: Geometry) -> str | None:
+    if geo.group_channels == 1 == geo.group_filters and geo.groups > 1:
+        return None
+    return "it is made for one filter per channel"
+
+
+def _any(geo: Geometry) -> str | None:
+    del geo
+    return None
+
+
+KERNELS: dict[str, Kernel] = {
+    "depthwise": Kernel(
+        "depthwise",
+        twin="taps",
+        idea="vectors of channels, each with its own filter",
+        kinds=("f4", "f8"),
+        refuses=_depthwise_only,
+    ),
+    "direct": Kernel(
+        "direct",
+        twin="im2col",
+        idea="pixels × filters of sums in registers over the whole reduction",
+        kinds=("f4", "f8"),
+        refuses=_any,
+    ),
+}

@@ -1,0 +1,136 @@
+"""The pool: Python threads that went into compiled code and stay there.
+
+* Several Python threads at once: the first gets the pool, the others do their own tasks alone.
+* fork: the child starts without workers and makes new ones on first use.
+* A task's result never depends on who runs it, so the number of threads never changes a bit.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import sys
+import threading
+import warnings
+from functools import lru_cache
+
+import numpy as np
+
+from hwio.engine.jit import address_of, caller
+from hwio.shapes.counts import check_int
+
+SPINS = 4000  # some tens of microseconds of waiting before a worker sleeps
+_SYSTEM = 768  # where the compiled half finds libc's syscall and the number of futex
+_FUTEX = {"x86_64": 202, "AMD64": 202, "aarch64": 98}
+
+
+class Pool:
+    """Workers and the memory through which they are told what to do."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.run = caller(address_of("pool", "pool_run"), 4)
+        self._block = np.zeros(1024 // 8 + 16, np.int64)
+        self.state = -(-self._block.ctypes.data // 128) * 128
+        self._tell_futex()
+        self._workers: list[threading.Thread] = []
+        if threads == 1:
+            self.state = 0
+            return
+        self._close = caller(address_of("pool", "pool_close"), 1)
+        work = caller(address_of("pool", "pool_work"), 3)
+        for number in range(1, threads):
+            args = (self.state, number, SPINS)
+            worker = threading.Thread(target=work, args=args, name=f"hwio-{number}", daemon=True)
+            worker.start()
+            self._workers.append(worker)
+
+    def close(self) -> None:
+        """Send the workers home and wait until they have gone."""
+        if self._workers:
+            self._close(self.state)
+            for worker in self._workers:
+                worker.join()
+            self._workers = []
+
+    def _tell_futex(self) -> None:
+        """Write the address of libc's syscall where the compiled half looks for it."""
+        number = _FUTEX.get(os.uname().machine, 0) if sys.platform == "linux" else 0
+        if number:
+            call = ctypes.cast(ctypes.CDLL(None).syscall, ctypes.c_void_p).value or 0
+            at = (self.state - self._block.ctypes.data + _SYSTEM) // 8
+            self._block[at : at + 2] = call, number
+
+
+def _at_exit() -> None:
+    """Let no worker run on while the interpreter takes its memory away."""
+    if _Shared.pool is not None:
+        _Shared.pool.close()
+
+
+atexit.register(_at_exit)
+
+
+class _Shared:
+    """The one pool of the process, and how many threads were asked for."""
+
+    pool: Pool | None = None
+    wanted: int | None = None
+    lock = threading.Lock()
+
+
+def pool() -> Pool:
+    """Return the pool, made on first use and after a fork."""
+    found = _Shared.pool
+    if found is None:
+        with _Shared.lock:
+            found = _Shared.pool
+            if found is None:
+                found = _Shared.pool = Pool(get_num_threads())
+    return found
+
+
+def _forget() -> None:
+    """Start over in a forked child: its parent's workers did not come along."""
+    _Shared.pool, _Shared.lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def get_num_threads() -> int:
+    """Return how many threads a call may use."""
+    return _Shared.wanted or _default_threads()
+
+
+@lru_cache(maxsize=1)
+def _default_threads() -> int:
+    """Return HWIO_NUM_THREADS, or how many processors this process may use."""
+    try:
+        most = len(os.sched_getaffinity(0))
+    except AttributeError:
+        most = os.cpu_count() or 1
+    text = os.environ.get("HWIO_NUM_THREADS", "")
+    if text:
+        try:
+            return max(1, min(int(text), 1024))
+        except ValueError:
+            warnings.warn(f"HWIO_NUM_THREADS={text!r} is not a number; using {most}", stacklevel=2)
+    return most
+
+
+def set_num_threads(threads: int) -> None:
+    """Set how many threads a call may use, the calling one among them.
+
+    Parameters
+    ----------
+    threads : int
+        At least 1; more than the processors this process may use is allowed, and slow.
+    """
+    threads = check_int(threads, "threads", 1, fix="threads=2")
+    with _Shared.lock:
+        old, _Shared.pool, _Shared.wanted = _Shared.pool, None, threads
+    if old is not None:
+        old.close()  # its workers finish what they hold, then go

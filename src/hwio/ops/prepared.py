@@ -1,0 +1,123 @@
+"""``prepare``: weights packed once, for many calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwio.errors import ShapeError, word
+from hwio.ops.arrays import aligned, as_array
+from hwio.ops.check import Problem, check_problem
+from hwio.ops.run import run
+from hwio.shapes.layout import WEIGHT_LAYOUTS, default_layout, parse_layout
+
+if TYPE_CHECKING:
+    from hwio.planner.plan import Plan
+    from hwio.types import Array
+
+
+class Prepared:
+    """A convolution with its weights in place; call it with x.
+
+    Attributes
+    ----------
+    w : array
+        The weights as they were given, read-only: packing is an inner matter.
+    b : array or None
+    options : dict
+        Keywords of ``hwio.conv``.
+    """
+
+    def __init__(self, w: Array, b: Array | None, options: dict[str, Any]) -> None:
+        self.w, self.b, self.options = w, b, options
+        self._known: dict[Any, Problem] = {}
+        self._packs: dict[Any, Any] = {}
+
+    def __call__(self, x: Any, *, out: Array | None = None) -> Array:
+        """Convolve x; what it returns is what ``hwio.conv`` would, to the bit.
+
+        Parameters
+        ----------
+        x : array
+            Of any size that the weights fit; each size is checked once.
+        out : array, optional
+            Receives y.
+
+        Returns
+        -------
+        array
+        """
+        x = aligned(as_array(x, "x"))
+        return run(self._problem(x), x, self.w, self.b, out, self._packs)
+
+    def plan(self, x: Any) -> Plan:
+        """Say what a call would run, and why."""
+        return self._problem(as_array(x, "x")).plan
+
+    def _problem(self, x: Array) -> Problem:
+        """Return the checked problem of one shape and dtype of x."""
+        key = (x.shape, x.dtype)
+        problem = self._known.get(key)
+        if problem is None:
+            b = None if self.b is None else (self.b.shape, self.b.dtype)
+            problem = check_problem(x.shape, self.w.shape, x.dtype, self.w.dtype, b, **self.options)
+            if len(self._known) >= MOST_SHAPES:
+                self._known.clear()
+            self._known[key] = problem
+        return problem
+
+    @property
+    def letters(self) -> str:
+        """The order of w's axes."""
+        layout = self.options.get("layout") or default_layout(self.w.ndim)
+        return parse_layout(layout).w
+
+    def __repr__(self) -> str:
+        """Show the weights as they were given."""
+        owner = WEIGHT_LAYOUTS[self.w.ndim - 2].get(self.letters)
+        parts = [f"w {self.w.shape} {self.letters}" + (f" ({owner})" if owner else "")]
+        parts.append(str(self.w.dtype))
+        parts += [f"b {self.b.shape}"] if self.b is not None else []
+        parts += [f"{name}={value!r}" for name, value in self.options.items() if name != "layout"]
+        return f"<hwio.Prepared {', '.join(parts)}>"
+
+
+MOST_SHAPES = 1024  # sizes of x that one prepared layer remembers
+
+
+def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
+    """Pack weights once for many calls.
+
+    Parameters
+    ----------
+    w : array, shape (H, W, I, O)
+        As in ``hwio.conv``; copied, so that later changes to it have no effect.
+    b : array, shape (O,), optional
+    **options
+        Keywords of ``hwio.conv`` but ``out``.
+
+    Returns
+    -------
+    Prepared
+        Call it with x; it may be called from several threads at once.
+
+    Raises
+    ------
+    HwioError
+        As ``hwio.conv``, at the first call for what depends on x.
+
+    Examples
+    --------
+    >>> import numpy as np, hwio
+    >>> layer = hwio.prepare(np.ones((3, 3, 4, 8), np.float32), padding="same")
+    >>> layer
+    <hwio.Prepared w (3, 3, 4, 8) HWIO (TensorFlow, Keras, Flax), float32, padding='same'>
+    >>> layer(np.ones((1, 5, 7, 4), np.float32)).shape
+    (1, 5, 7, 8)
+    """
+    w = as_array(w, "w").copy()
+    b = None if b is None else as_array(b, "b").copy()
+    if w.ndim not in (3, 4, 5):
+        rule = f"w has {w.ndim} axes; weights have 3, 4 or 5"
+        raise ShapeError(word(rule, ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]))
+    w.flags.writeable = False
+    return Prepared(w, b, options)

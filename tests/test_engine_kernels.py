@@ -1,0 +1,157 @@
+"""Each compiled kernel against its readable twin: exact on integers, bounded on floats."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hwio
+from cases import CASES, Case, normal_arrays, whole_arrays
+from hwio.engine import refusal
+from hwio.engine.registry import KERNELS
+from hwio.methods import METHODS
+from nearness import excess
+from test_bounds import CASES as BOUND_CASES
+from test_bounds import KINDS, draw
+
+pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"no engine: {refusal()}")
+
+
+def kernels_of(case: Case) -> list[str]:
+    """Return the kernels that serve a case."""
+    geo = case.problem.geometry
+    if 0 in geo.y_shape or geo.depth == 0:
+        return []
+    return [name for name, kernel in KERNELS.items() if kernel.refuses(geo) is None]
+
+
+EVERY = [
+    pytest.param(case, name, id=f"{name} {case.name}")
+    for case in CASES
+    for name in kernels_of(case)
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8, np.float16])
+@pytest.mark.parametrize(("case", "name"), EVERY)
+def test_a_kernel_equals_its_twin_on_whole_numbers(case, name, dtype):
+    x, w = whole_arrays(case, dtype, most=8 if dtype == np.int8 else 32)
+    twin = KERNELS[name].twin
+    assert twin in METHODS
+    expected = hwio.conv(x, w, method=twin, **case.options)
+    np.testing.assert_array_equal(hwio.conv(x, w, method=name, **case.options), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", BOUND_CASES, ids=str)
+def test_kernels_keep_the_direct_bound_on_every_kind_of_data(case, kind, dtype):
+    x, w = draw(kind, case, dtype=dtype)
+    for name in kernels_of(case):
+        y = hwio.conv(x, w, method=name, **case.options)
+        assert excess(y, x, w, KERNELS[name].twin, case.options) <= 1, name
+
+
+@pytest.mark.parametrize("kind", [np.nan, np.inf, -np.inf])
+def test_non_finite_numbers_go_where_the_direct_sum_sends_them(kind):
+    for case in BOUND_CASES:
+        x, w = normal_arrays(case)
+        x.reshape(-1)[x.size // 3] = kind
+        w.reshape(-1)[w.size // 2] = np.inf  # also times the zeros of the padding
+        with np.errstate(invalid="ignore"):
+            expected = hwio.conv(x, w, method="im2col", **case.options)
+        for name in kernels_of(case):
+            y = hwio.conv(x, w, method=name, **case.options)
+            np.testing.assert_array_equal(np.isnan(y), np.isnan(expected))
+            np.testing.assert_array_equal(np.isinf(y), np.isinf(expected))
+
+
+@pytest.mark.parametrize("filters", [*range(1, 34), 47, 48, 63, 64, 65, 127, 128, 129])
+def test_tails_of_filters(filters):
+    case = Case("tail", (1, 6, 6, 3), (3, 3, 3, filters), {"padding": 1})
+    x, w = whole_arrays(case)
+    expected = hwio.conv(x, w, method="im2col", padding=1)
+    np.testing.assert_array_equal(hwio.conv(x, w, method="direct", padding=1), expected)
+
+
+@pytest.mark.parametrize("wide", range(1, 31))
+def test_tails_of_pixels_and_channels(wide):
+    for channels in (1, 2, 5, 15, 16, 17):
+        case = Case("tail", (2, 3, wide + 2, channels), (3, 3, channels, 9), {})
+        x, w = whole_arrays(case)
+        expected = hwio.conv(x, w, method="im2col")
+        np.testing.assert_array_equal(hwio.conv(x, w, method="direct"), expected)
+    case = Case("tail", (2, 3, wide + 2, wide), (3, 3, 1, wide), {"groups": wide, "padding": 1})
+    if wide > 1:
+        x, w = whole_arrays(case)
+        expected = hwio.conv(x, w, method="taps", **case.options)
+        np.testing.assert_array_equal(hwio.conv(x, w, method="depthwise", **case.options), expected)
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", (-2.5, None), (None, 3), (-1, 1)])
+def test_bias_and_activation_are_those_of_the_twin(activation):
+    for case in BOUND_CASES[:4]:
+        x, w = whole_arrays(case)
+        b = np.arange(case.problem.geometry.out_channels, dtype=x.dtype) - 3
+        for name in kernels_of(case):
+            options = {**case.options, "activation": activation}
+            expected = hwio.conv(x, w, b, method="im2col", **options)
+            np.testing.assert_array_equal(hwio.conv(x, w, b, method=name, **options), expected)
+
+
+def test_a_nan_survives_an_activation():
+    x, w = np.full((1, 4, 4, 2), np.nan, np.float32), np.ones((3, 3, 2, 5), np.float32)
+    assert np.isnan(hwio.conv(x, w, method="direct", activation="relu6")).all()
+
+
+def test_asking_for_a_kernel_that_cannot_serve():
+    x, w = np.ones((1, 5, 5, 4)), np.ones((3, 3, 4, 8))
+    with pytest.raises(hwio.OptionError, match="it is made for one filter per channel"):
+        hwio.conv(x, w, method="depthwise")
+    z = hwio.conv(x.astype(complex), w, method="direct")  # no kernel for complex numbers
+    np.testing.assert_array_equal(z, hwio.conv(x.astype(complex), w))
+
+
+CHILD = """
+import numpy as np, hwio
+from cases import CASES, whole_arrays
+from test_engine_kernels import kernels_of
+count = 0
+for case in CASES:
+    x, w = whole_arrays(case)
+    for name in kernels_of(case):
+        want = hwio.conv(x, w, method="im2col", **case.options)
+        assert np.array_equal(hwio.conv(x, w, method=name, **case.options), want), (case, name)
+        count += 1
+from hwio.engine.cpu import processor
+print(processor().level, count)
+"""
+
+
+@pytest.mark.parametrize(("cpu", "level"), [("haswell", "avx2"), ("generic", "generic")])
+def test_older_processors(cpu, level, tmp_path):
+    """LLVM writes code for a lesser processor; the same cases are exact there."""
+    import platform
+
+    import llvmlite.binding as llvm
+
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("named x86 processors")
+    if level == "avx2" and not llvm.get_host_cpu_features().get("avx2"):
+        pytest.skip("this processor has no AVX2")
+    here = str(Path(__file__).parent)
+    env = os.environ | {
+        "NUMBA_CPU_NAME": cpu,
+        "NUMBA_CPU_FEATURES": "+avx2,+fma,+avx,+bmi2,+f16c" if cpu == "haswell" else "",
+        "HWIO_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == level
+    assert int(done.stdout.split()[1]) > 60

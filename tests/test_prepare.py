@@ -1,0 +1,90 @@
+"""Prepared layers: what ``conv`` gives, to the bit, for any size of x and from any thread."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import hwio
+from cases import CASES, Case, normal_arrays
+
+
+def bits(y):
+    return np.ascontiguousarray(y).view(np.uint8)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_prepared_layer_gives_the_bits_of_conv(case):
+    x, w = normal_arrays(case)
+    layer = hwio.prepare(w, **case.options)
+    expected = bits(hwio.conv(x, w, **case.options))
+    for _ in range(2):
+        np.testing.assert_array_equal(bits(layer(x)), expected)
+
+
+def test_one_layer_serves_many_sizes_and_dtypes():
+    x, w = normal_arrays(Case("large", (2, 60, 50, 16), (3, 3, 16, 24)))
+    b = np.linspace(-1, 1, 24).astype(np.float32)
+    layer = hwio.prepare(w, b, padding="same", activation="relu")
+    for high in (1, 2, 7, 33, 60):
+        for dtype in (np.float32, np.float64):
+            part = x[:, :high].astype(dtype)
+            y = hwio.conv(part, w, b, padding="same", activation="relu")
+            np.testing.assert_array_equal(bits(layer(part)), bits(y))
+
+
+def test_later_changes_to_the_weights_have_no_effect():
+    x, w = normal_arrays(Case("large", (1, 40, 40, 16), (3, 3, 16, 24)))
+    layer = hwio.prepare(w)
+    expected = hwio.conv(x, w)
+    w[...] = 0
+    np.testing.assert_array_equal(layer(x), expected)
+    with pytest.raises(ValueError, match="read-only"):
+        layer.w[...] = 0
+
+
+def test_out_receives_y():
+    x, w = normal_arrays(Case("small", (1, 40, 40, 16), (3, 3, 16, 24)))
+    layer = hwio.prepare(w)
+    out = np.empty((1, 38, 38, 24), np.float32)
+    assert layer(x, out=out) is out
+    np.testing.assert_array_equal(out, hwio.conv(x, w))
+
+
+def test_many_threads_share_a_layer():
+    x, w = normal_arrays(Case("large", (1, 40, 40, 16), (3, 3, 16, 24)))
+    layer, wrong = hwio.prepare(w), []
+    expected = {high: hwio.conv(x[:, :high], w) for high in range(3, 13)}
+
+    def call(seed):
+        for turn in range(30):
+            high = 3 + (seed + turn) % 10
+            if not np.array_equal(layer(x[:, :high]), expected[high]):
+                wrong.append(high)
+
+    threads = [threading.Thread(target=call, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_errors_are_those_of_conv():
+    w = np.ones((3, 3, 4, 8))
+    with pytest.raises(hwio.ShapeError, match="w expects 4 input channels but x has 5"):
+        hwio.prepare(w)(np.ones((1, 5, 5, 5)))
+    with pytest.raises(hwio.ShapeError, match="w has 2 axes; weights have 3, 4 or 5"):
+        hwio.prepare(np.ones((3, 3)))
+    with pytest.raises(hwio.DTypeError):
+        hwio.prepare(w.astype(bool))
+    with pytest.raises(hwio.OptionError, match="padding='smae'"):
+        hwio.prepare(w, padding="smae")(np.ones((1, 5, 5, 4)))
+
+
+def test_it_prints_as_the_weights_that_were_given():
+    w = np.ones((8, 4, 3, 3), np.float32)
+    layer = hwio.prepare(w, np.ones(8), layout="NCHW,OIHW", stride=2)
+    told = "<hwio.Prepared w (8, 4, 3, 3) OIHW (PyTorch, ONNX, Caffe, OpenVINO), float32, b (8,), stride=2>"
+    assert repr(layer) == told
+    assert layer.plan(np.ones((1, 4, 9, 9), np.float32)).geometry.stride == (2, 2)

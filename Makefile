@@ -1,6 +1,6 @@
 # The newcomer's door: needs make and Python 3.11 or newer, nothing else.
 VENV   ?= .venv
-EXTRAS ?= test
+EXTRAS ?= test,fast
 # The newest tested Python that runs and can make environments: a name on PATH may be an empty shim.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -9,10 +9,10 @@ RUN     = $(VENV)/bin/python -m
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-tour: $(VENV)/has-tour  ## see a convolution, step by step
+tour: $(VENV)/has-tour,fast  ## see a convolution, step by step
 	$(VENV)/bin/hwio tour
 
-test: $(VENV)/has-$(EXTRAS)  ## run tests and doctests (EXTRAS=test,peers adds PyTorch; ARGS="-k pad")
+test: $(VENV)/has-$(EXTRAS)  ## run tests and doctests (EXTRAS=test leaves the engine out; ARGS="-k pad")
 	$(RUN) pytest $(ARGS)
 
 lint: $(VENV)/has-lint  ## check style and format (make format repairs)
@@ -23,6 +23,13 @@ format: $(VENV)/has-lint  ## repair style and format
 
 types: $(VENV)/has-lint  ## check types
 	$(RUN) mypy
+
+pages: $(VENV)/has-$(EXTRAS)  ## renew error texts, tables, outputs and figures; then read git diff
+	$(VENV)/bin/python tests/error_texts.py
+	$(VENV)/bin/python docs/make_errors.py
+	$(VENV)/bin/python docs/make_reference.py
+	$(VENV)/bin/python docs/make_outputs.py
+	$(VENV)/bin/python docs/make_figures.py
 
 clean:  ## remove what make made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -39,5 +46,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour test lint format types clean
+.PHONY: help tour test lint format types pages clean
 .NOTPARALLEL:  # two installs into one environment would collide

@@ -77,7 +77,13 @@ def console_lines(text: str) -> list[str]:
 
 
 def renew(page: str) -> str:
-    """Return a page with every output made anew."""
+    """Return a page with every output made anew; a block whose ``needs:`` is absent stays."""
+    with READER.numpy_alone():
+        return _renew(page)
+
+
+def _renew(page: str) -> str:
+    """Run the blocks of a page in order and put their outputs in place."""
     lines, names = page.splitlines(), {"__name__": "__main__"}
     fresh: list[str] = []
     done = 0
@@ -86,7 +92,9 @@ def renew(page: str) -> str:
         body = block.text.splitlines()
         fresh += lines[done:start]
         done = start + len(body)
-        if block.kind == "python":
+        if READER.is_left_out(block):
+            pass
+        elif block.kind == "python":
             READER.run_python(block, "<page>", names)
         elif block.kind == "pycon":
             body = pycon_lines(block.text, names)

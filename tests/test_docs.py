@@ -11,6 +11,7 @@ A page is read from top to bottom with one namespace and one empty folder. What 
 ``<!-- needs: torch -->`` above a block leaves it out where torch is not installed.
 """
 
+import contextlib
 import doctest
 import importlib.util
 import os
@@ -22,10 +23,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import patch
 
 import pytest
 
 from hwio.engine import missing
+from hwio.ops.conv import _KNOWN  # what conv chose before, with the engine, is no choice here
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -110,15 +113,26 @@ def run_console(block: Block, name: str) -> None:
         assert same, f"{name} line {block.line}: $ {command}\n{came}\ninstead of\n{shown}"
 
 
-def run_page(page: str, name: str) -> None:
-    """Run all blocks of a page in order, with NumPy alone: the same text on every machine."""
-    os.environ["HWIO_ENGINE"] = "off"
-    missing.cache_clear()
-    try:
-        run_blocks(page, name)
-    finally:
-        del os.environ["HWIO_ENGINE"]
+@contextlib.contextmanager
+def numpy_alone() -> Iterator[None]:
+    """Keep the engine out, so that a page says the same on every machine."""
+    with patch.dict(os.environ, HWIO_ENGINE="off"), patch.dict(_KNOWN, clear=True):
         missing.cache_clear()
+        try:
+            yield
+        finally:
+            missing.cache_clear()
+
+
+def is_left_out(block: Block) -> bool:
+    """Tell whether a module is absent that a block needs."""
+    return any(importlib.util.find_spec(module) is None for module in block.needs)
+
+
+def run_page(page: str, name: str) -> None:
+    """Run all blocks of a page in order, with NumPy alone."""
+    with numpy_alone():
+        run_blocks(page, name)
 
 
 def run_blocks(page: str, name: str) -> None:
@@ -126,7 +140,7 @@ def run_blocks(page: str, name: str) -> None:
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks_of(page):
         assert block.kind in KINDS, f"{name} line {block.line}: say what the block is, {KINDS}"
-        if any(importlib.util.find_spec(module) is None for module in block.needs):
+        if is_left_out(block):
             continue
         if block.kind == "python":
             run_python(block, name, names)
@@ -164,9 +178,9 @@ def title(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def generator() -> ModuleType:
-    """Load docs/make_reference.py, which is a script and no package's module."""
-    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+def generator(name: str = "make_reference") -> ModuleType:
+    """Load a file of docs/, which is a script and no package's module."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -195,7 +209,25 @@ def test_every_page_is_reached_from_the_index() -> None:
 @pytest.mark.parametrize("path", sorted((DOCS / "reference").glob("*.md")), ids=title)
 def test_generated_tables_are_up_to_date(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
-    assert generator().render(page) == page, "run: python docs/make_reference.py"
+    with numpy_alone():
+        assert generator().render(page) == page, "run: make pages"
+
+
+def test_outputs_of_absent_modules_stay_as_they_are() -> None:
+    page = "<!-- needs: no_such_thing -->\n```pycon\n>>> import no_such_thing\n>>> 1 + 1\n3\n```\n"
+    assert generator("make_outputs").renew(page) == page
+
+
+def test_outputs_are_those_of_numpy_alone() -> None:
+    ask = ">>> import hwio\n>>> hwio.plan((1, 56, 56, 64), (3, 3, 64, 64)).kernel is None\n"
+    fresh = generator("make_outputs").renew(f"```pycon\n{ask}```\n")
+    assert fresh == f"```pycon\n{ask}True\n```\n"
+
+
+@pytest.mark.parametrize("name", generator("make_figures").FIGURES)
+def test_figures_are_up_to_date(name: str) -> None:
+    figure = generator("make_figures").FIGURES[name]()
+    assert (DOCS / "images" / name).read_text(encoding="utf-8") == figure, "run: make pages"
 
 
 def test_make_targets_that_pages_name_exist() -> None:

@@ -1,0 +1,91 @@
+"""Draw docs/images/*.svg from the source, so that a picture can't disagree with it.
+
+python docs/make_figures.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hwio.engine.tiles import DIRECT
+
+IMAGES = Path(__file__).parent / "images"
+INK, FAINT, PAPER = "#222222", "#777777", "#ffffff"
+X, W, SUMS = "#56B4E9", "#E69F00", "#009E73"  # Okabe and Ito's palette: told apart by everyone
+FONT = "font-family='DejaVu Sans, Verdana, sans-serif'"
+LEFT, TOP, LANE, ROW, GAP = 210, 128, 15, 19, 14
+
+
+def text(
+    x: float, y: float, words: str, size: int = 13, *, at: str = "start", ink: str = INK
+) -> str:
+    """Write one line."""
+    words = words.replace("&", "&amp;").replace("<", "&lt;")
+    return f"<text x='{x:g}' y='{y:g}' font-size='{size}' text-anchor='{at}' fill='{ink}'>{words}</text>"
+
+
+def vector(x: float, y: float, lanes: int, colour: str) -> str:
+    """Draw one vector register, a cell for each number."""
+    cells = [
+        f"<rect x='{x:g}' y='{y:g}' width='{lanes * LANE}' height='{ROW - 5}' fill='{colour}'/>"
+    ]
+    cells += [
+        f"<path d='M{x + n * LANE:g} {y:g}v{ROW - 5}' stroke='{PAPER}' stroke-width='1'/>"
+        for n in range(1, lanes)
+    ]
+    return "".join(cells)
+
+
+def register_block() -> str:
+    """Draw one register block of the direct kernel: AVX-512, float32."""
+    lanes, (mr, nrv) = 64 // 4, DIRECT[64][0]
+    starts = [LEFT + v * (lanes * LANE + GAP) for v in range(nrv)]
+    right, bottom = starts[-1] + lanes * LANE, TOP + mr * ROW
+    wide, high = right + 24, bottom + 84
+    parts = [
+        text(24, 30, f"One register block: {mr} pixels × {nrv} vectors of {lanes} filters", 17),
+        text(
+            24,
+            52,
+            "one step, for one tap and one in-channel c: every green sum gains blue × orange",
+            ink=FAINT,
+        ),
+    ]
+    for v, x in enumerate(starts):
+        first = v * lanes
+        parts.append(text(x, TOP - 39, f"w[tap, c, {first}:{first + lanes}]   1 load"))
+        parts.append(vector(x, TOP - 32, lanes, W))
+    for m in range(mr):
+        y = TOP + m * ROW
+        parts.append(text(LEFT - 42, y + 12, f"x[pixel {m}, tap, c]", 12, at="end"))
+        parts.append(
+            f"<rect x='{LEFT - 34}' y='{y}' width='{LANE}' height='{ROW - 5}' fill='{X}'/>"
+        )
+        parts.append(text(LEFT - 10, y + 12, "×", 12, at="middle", ink=FAINT))
+        parts += [vector(x, y, lanes, SUMS) for x in starts]
+    sums = mr * nrv
+    parts += [
+        text(24, bottom + 24, f"{sums} vectors of sums stay in registers until the last tap and channel."),
+        text(24, bottom + 44, f"{sums} sums + {nrv} weights + 1 copied number of x = {sums + nrv + 1} of 32 registers."),
+        text(24, bottom + 64, f"A step: {nrv} loads of w, {mr} of x, {sums} fused multiply-adds = {sums * lanes} products."),
+    ]  # fmt: skip
+    says = f"{mr} numbers of x times {nrv} vectors of weights, added to {sums} vectors of sums"
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {wide} {high}' width='{wide}' "
+        f"height='{high}' {FONT} role='img' aria-label='{says}'>\n"
+        f"<rect width='100%' height='100%' fill='{PAPER}'/>\n" + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+FIGURES: dict[str, Callable[[], str]] = {"register-block.svg": register_block}
+
+
+def main() -> None:
+    """Draw all figures."""
+    for name, draw in FIGURES.items():
+        (IMAGES / name).write_text(draw(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

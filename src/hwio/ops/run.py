@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import give_up
+from hwio.engine import give_up, refusal
 from hwio.errors import (
     ArgumentTypeError,
     DTypeError,
@@ -74,6 +74,8 @@ def run_compiled(
     problem: Problem, x: Array, w: Array, b: Array | None, packs: dict[Any, Any] | None
 ) -> Array | None:
     """Convolve by the plan's kernel; return y (n, *out, o), or None if the engine gave up."""
+    if refusal():  # it gave up after this problem was planned
+        return None
     geo = problem.geometry
     x, w = canonical_views(problem, x, w)
     compute = problem.compute

@@ -1,9 +1,11 @@
 """Compiled code on disk: never a pickle, and anything that is not exactly right is a miss."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,6 +114,15 @@ def test_names_change_with_the_source_and_the_processor(monkeypatch):
     assert cache.path_of("depthwise", "one processor") != first
     monkeypatch.setattr(cache, "source_digest", lambda: b"edited")
     assert cache.path_of("direct", "one processor") != first
+
+
+def test_names_change_with_every_file_that_a_kernel_is_made_from():
+    files = cache.sources()
+    root = Path(cache.__file__).parent
+    for file in [root / "intrinsics.py", *root.glob("kernels/*.py")]:
+        made_from = re.findall(r"^from hwio\.(\S+) import", file.read_text("utf-8"), re.MULTILINE)
+        for module in made_from:
+            assert root.parent.joinpath(*module.split(".")).with_suffix(".py") in files, module
 
 
 def test_switched_off_numpy_serves(tmp_path):

@@ -37,12 +37,18 @@ def folder() -> Path:
     return Path(base) / "hwio"
 
 
+def sources() -> list[Path]:
+    """Return every file that shapes a kernel; the order of fields is compiled in."""
+    here = Path(__file__).parent
+    shared = [here / f"{name}.py" for name in ("fields", "intrinsics", "jit")]
+    return [*shared, *sorted((here / "kernels").glob("*.py"))]
+
+
 @lru_cache(maxsize=1)
 def source_digest() -> bytes:
     """Return a digest of every file that shapes a kernel."""
-    here = Path(__file__).parent
     total = hashlib.sha256()
-    for path in [here / "intrinsics.py", here / "jit.py", *sorted((here / "kernels").glob("*.py"))]:
+    for path in sources():
         total.update(path.name.encode() + b"\0" + path.read_bytes())
     return total.digest()
 

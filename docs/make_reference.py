@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import hwio
+from hwio.engine.registry import KERNELS
 from hwio.errors import HwioError
 from hwio.methods import METHODS
 from hwio.methods.accuracy import direct_bound, spectrum_bound, tile_bound
@@ -165,6 +166,19 @@ def methods() -> str:
     return table(["method", "idea", "formula", "file"], rows)
 
 
+def kernels() -> str:
+    """Tabulate the compiled ways."""
+    thread, rows = geometry_of(*THREAD), []
+    for name, kernel in KERNELS.items():
+        kinds = ", ".join(np.dtype(kind).name for kind in kernel.kinds)
+        serves = (kernel.refuses(thread) or "everything").removeprefix("it is made for ")
+        file = f"`hwio/engine/kernels/{name}.py`"
+        rows.append(
+            [f"`{name}`", kernel.idea, f"`{kernel.twin}`", kinds, kernel.bound, serves, file]
+        )
+    return table(["kernel", "idea", "twin", "computes in", "bound", "serves", "file"], rows)
+
+
 def method_facts() -> str:
     """Tabulate bound, memory and limits of every way."""
     thread, layer = geometry_of(*THREAD), geometry_of(*LAYER)
@@ -253,6 +267,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bounds": bounds,
     "dtypes": dtypes,
     "functions": functions,
+    "kernels": kernels,
     "method_facts": method_facts,
     "methods": methods,
     "padding_arithmetic": padding_arithmetic,

@@ -34,7 +34,8 @@ w = np.ones((3, 3, 4, 8))  # HWIO
 b = np.ones(8)
 ```
 
-An argument that does not exist, such as `strides=` or `pad=`, is Python's own `TypeError`.
+`plan`, `explain`, `compare` and `code` word fixes for themselves; the command line spells them as
+flags. An argument that is missing is Python's own `TypeError`.
 
 ## Classes
 

@@ -22,9 +22,10 @@ import numpy as np
 
 import hwio
 from hwio import errors
+from hwio.ops.keywords import OPTIONS
 
 CHAPTERS = ("layouts", "ranks", "channels", "kernels", "padding", "numbers", "bias", "arrays")
-CHAPTERS += ("options", "limits", "conversion")
+CHAPTERS += ("options", "keywords", "limits", "conversion", "shapes")
 CLASSES = [
     c for c in vars(errors).values() if isinstance(c, type) and hwio.HwioError in c.__bases__
 ]
@@ -95,17 +96,18 @@ class Session:
         """Make the entry's call, with some of its arguments changed by name."""
         function = self._value(self._call.func)
         signature = inspect.signature(function)
-        given = signature.bind(
-            *map(self._value, self._call.args),
-            **{str(k.arg): self._value(k.value) for k in self._call.keywords},
-        )
+        names = list(signature.parameters)
+        args = [self._value(node) for node in self._call.args]
+        named = {str(k.arg): self._value(k.value) for k in self._call.keywords}
+        if changed:  # what a fix does not know, it replaces
+            named = {name: v for name, v in named.items() if name in {*names, *OPTIONS}}
         for name, value in changed.items():
-            where = given.arguments
-            if name not in signature.parameters:
-                where = where.setdefault("options", {})
-            where[name] = value
+            if name in names[: len(args)]:
+                args[names.index(name)] = value
+            else:
+                named[name] = value
         with patch("hwio.ops.memory.physical_memory", lambda: MEMORY):
-            return function(*given.args, **given.kwargs)
+            return function(*args, **named)
 
     def _value(self, node: ast.expr) -> Any:
         return eval(compile(ast.Expression(node), "call", "eval"), self.names)
@@ -121,7 +123,7 @@ class Session:
             shaped = re.fullmatch(r"(\w) of shape (\(.*\))", step)
             if shaped:
                 self.names[shaped[1]] = np.ones(ast.literal_eval(shaped[2]))
-            elif re.match(r"\w+ = ", step):
+            elif re.match(r"(from .* import .*; )?\w+ = ", step):
                 exec(step, self.names)
             elif re.match(r"\w+=", step):
                 changed |= eval(f"dict({step})", self.names)

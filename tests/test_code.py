@@ -334,27 +334,27 @@ REFUSALS = [
         {"to": "torch", "method": "fft"},
         hwio.OptionError,
         """method='fft' is a way of NumPy's; torch chooses its own
-  fix: to="numpy", or leave method out""",
+  fix: method='auto'   or   to='numpy'""",
     ),
     (
         {"strid": 2},
         hwio.ArgumentTypeError,
-        """code takes no option 'strid'
-  options: method, to, stride, padding, dilation, groups, layout, flip, activation, precision, \
-padding_mode, out_dtype
-  fix: stride=""",
+        """strid= is no keyword of hwio.code
+  keywords: method, to, stride, padding, dilation, groups, layout, flip, activation,
+            precision, padding_mode, out_dtype
+  fix: stride=2""",
     ),
     (
         {"to": "onnx", "out_dtype": np.complex64},
         hwio.OptionError,
         """ONNX has no convolution of complex64 numbers
-  fix: to="jax", to="torch" or to="numpy\"""",
+  fix: to='jax'   or   to='torch'   or   to='numpy'""",
     ),
     (
         {"to": "tensorflow", "out_dtype": np.complex64},
         hwio.OptionError,
         """TensorFlow has no convolution of complex64 numbers
-  fix: to="jax", to="torch" or to="numpy\"""",
+  fix: to='jax'   or   to='torch'   or   to='numpy'""",
     ),
 ]
 

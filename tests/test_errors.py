@@ -1,6 +1,7 @@
 """What hwio says when something is wrong: every text, every fix, and that nothing else comes out."""
 
 import importlib.util
+import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,22 @@ import pytest
 
 import hwio
 from error_texts import CLASSES, Entry, Session, entries, fixes, measured, message
+from hwio.ops.keywords import FOREIGN, OPTIONS
 
 TABLE = entries()
 DOCS = Path(__file__).parents[1] / "docs"
 # what can be said, but not typed
-PROSE = {"x, or its padding, a part at a time"}
+PROSE = {
+    "x, or its padding, a part at a time",
+    "leave kernel_size out",
+    "leave colour out",
+}
+# where nothing that was given can be made to fit, there is nothing to type
+NOTHING = {
+    "ranks: A number instead of an array",
+    "arrays: Arrays with other numbers of axes",
+    "conversion: Far too many axes",
+}
 
 
 def with_packages(act: Callable[[], Any]) -> Any:
@@ -34,9 +46,12 @@ def test_text(entry: Entry) -> None:
 @pytest.mark.parametrize("entry", TABLE, ids=str)
 def test_every_fix_works(entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    np.save("x.npy", np.ones((2, 5, 7, 4)))  # for the fix that loads it
+    np.save("x.npy", np.ones((2, 5, 7, 4)))  # for the fixes that load it
+    if "photo.png" in entry.text:
+        image = pytest.importorskip("PIL.Image")
+        image.new("RGBA", (12, 9)).save("photo.png")
     offered = fixes(entry.text)
-    assert offered, "a message without a fix"
+    assert bool(offered) != (str(entry) in NOTHING), "a message without a fix, or with one too many"
     for fix in offered:
         if fix not in PROSE:
             assert with_packages(lambda: Session(entry)).try_fix(fix) is not None
@@ -127,10 +142,74 @@ def test_float32_with_float64_is_promoted_as_in_numpy() -> None:
     assert hwio.conv(X.astype(np.float32), W).dtype == np.float64
 
 
-@pytest.mark.parametrize("name", ["strides", "pad", "data_format", "mode", "kernel_size"])
-def test_an_unknown_keyword_is_python_s_own_error(name: str) -> None:
-    with pytest.raises(TypeError, match=name):
-        hwio.conv(X, W, **{name: 1})
+DOORS: dict[str, Callable[..., Any]] = {
+    "conv": hwio.conv,
+    "plan": hwio.plan,
+    "explain": hwio.explain,
+    "code": hwio.code,
+    "compare": hwio.compare,
+    "prepare": lambda x, w, **named: hwio.prepare(w, **named),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("name", [*FOREIGN, "kernel_size", "strdie", "colour"])
+def test_an_unknown_keyword_is_worded_at_every_door(name: str, door: str) -> None:
+    known = {"methods"} if door == "compare" else set()
+    for value in (1, (1, 1), "same", None, True, np.ones(8), object()):
+        if name not in known:
+            with pytest.raises(
+                TypeError, match=rf"^{name}= is no keyword of hwio\.{door}\n"
+            ) as caught:
+                DOORS[door](X, W, **{name: value})
+            assert isinstance(caught.value, hwio.ArgumentTypeError)
+            assert len(fixes(str(caught.value))) >= 1
+
+
+def test_an_unknown_keyword_is_seen_when_the_call_is_known_already() -> None:
+    hwio.conv(X, W)
+    with pytest.raises(hwio.ArgumentTypeError, match="stride=2"):
+        hwio.conv(X, W, strides=2)  # type: ignore[arg-type]
+
+
+def test_help_shows_no_keyword_that_does_not_exist() -> None:
+    parameters = inspect.signature(hwio.conv).parameters
+    assert tuple(name for name in parameters if name not in ("x", "w", "b")) == OPTIONS
+
+
+@pytest.mark.parametrize("word", ["SAME", "Same", "vAlId", "HALF", "Same_Lower"])
+def test_padding_words_in_any_case(word: str) -> None:
+    np.testing.assert_array_equal(
+        hwio.conv(X, W, padding=word), hwio.conv(X, W, padding=word.lower())
+    )
+
+
+@pytest.mark.parametrize("word", ["ReLU", "RELU6"])
+def test_activation_words_in_any_case(word: Any) -> None:
+    one = hwio.conv(X, W, activation=word)
+    np.testing.assert_array_equal(one, hwio.conv(X, W, activation=word.lower()))
+
+
+@pytest.mark.parametrize("padding", ["valid", "same", 1])
+@pytest.mark.parametrize("shape", [(8, 3, 3, 4), (9, 4, 3, 3), (7, 7, 3, 4), (4, 8, 3, 3)])
+def test_readings_that_are_called_fitting_do_fit(shape: tuple[int, ...], padding: Any) -> None:
+    with pytest.raises(hwio.ShapeError) as caught:
+        hwio.conv(X, np.ones(shape), padding=padding)
+    for layout in re.findall(r'layout="([^"]*)"', str(caught.value)):
+        hwio.conv(X, np.ones(shape), padding=padding, layout=layout)
+
+
+def test_lists_and_frames_get_fixes_for_lists() -> None:
+    class Frame:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            del dtype, copy
+            return X[0, :, :, 0]
+
+    for x in (X[0, :, :, 0].tolist(), Frame()):
+        with pytest.raises(hwio.LayoutError) as caught:
+            hwio.conv(x, W[:, :, :1])
+        (fix,) = fixes(str(caught.value))
+        assert eval(fix, {"hwio": hwio, "np": np, "x": x, "w": W[:, :, :1]}).shape == (3, 5, 8)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ DOOR = "hwio"
 
 # Bottom to top. A part imports from itself and from lower floors, never from its neighbours.
 FLOORS = [
-    {"errors", "types"},
+    {"errors", "fixes", "types"},
     {"shapes"},
     {"methods", "engine"},
     {"planner"},

@@ -31,6 +31,7 @@ _HINTS = {
     "c": ("hwio computes in at most double precision", ".astype(np.complex128)"),
 }
 _LONG = {"g": "longdouble", "G": "clongdouble"}  # NumPy's other names depend on the machine
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _GPUS = ("cuda", "gpu", "mps", "xpu", "tpu")
 
 
@@ -54,6 +55,13 @@ def as_array(value: Any, name: str) -> Array:
         raise DTypeError(_not_numbers(dtype, name))
     result: Array = value
     return result
+
+
+def is_shape(value: Any) -> bool:
+    """Tell a shape, a tuple of integers, from an array."""
+    return isinstance(value, tuple) and all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) for n in value
+    )
 
 
 def aligned(array: Array) -> Array:
@@ -84,6 +92,8 @@ def _to_ndarray(value: Any, name: str) -> Array:
     _check_elsewhere(value, name)
     if value is None or isinstance(value, str | bytes | dict | set | type):
         raise ArgumentTypeError(_no_array(value, name))
+    if name in ("x", "w") and is_shape(value):
+        raise ArgumentTypeError(_shape_alone(value, name))
     try:
         array = np.asarray(value)
     except Exception as error:
@@ -116,16 +126,27 @@ def _check_elsewhere(value: Any, name: str) -> None:
             )
 
 
+def _shape_alone(shape: tuple[int, ...], name: str) -> str:
+    """Word a shape that stands where an array must."""
+    rule = f"{name}={show(shape)} is a shape, and this needs the array itself"
+    facts = ["hwio.plan, hwio.explain, hwio.compare and hwio.code take shapes"]
+    return word(rule, facts, "hwio.plan(x, w)   or   hwio.explain(x, w)")
+
+
 def _no_array(value: Any, name: str) -> str:
     """Word an argument that is no array at all."""
     rule = f"{name} is {kind(value)}, not an array"
     if value is None or isinstance(value, str | bytes):
         rule = f"{name} is {show(value)}, not an array"
-    if name == "b" and isinstance(value, str) and value in PADDINGS:
+    if name == "b" and isinstance(value, str) and value.lower() in PADDINGS:
         facts = ["the third argument is the bias; options go by name"]
         return word(rule, facts, f"b=None, padding={value!r}")
     if isinstance(value, str) and value.endswith((".npy", ".npz")):
         return word(rule, ["hwio takes arrays, not files"], f"{name} = np.load({value!r})")
+    if isinstance(value, str) and value.lower().endswith(PICTURES) and name == "x":
+        load = f"Image.open({value!r}).convert('RGB')"
+        fix = f"from PIL import Image; x = np.asarray({load})[None] / 255"
+        return word(rule, ["hwio takes arrays, not files; Pillow reads pictures"], fix)
     facts = ["an array is anything that np.asarray turns into numbers"]
     if isinstance(value, Iterator):
         return word(rule, facts, f"{name} = np.array(list({name}))")
@@ -135,6 +156,8 @@ def _no_array(value: Any, name: str) -> str:
 
 def _not_convertible(value: Any, name: str, error: Exception) -> str:
     """Word an argument that NumPy refuses."""
+    if isinstance(value, list | tuple) and any(isinstance(row, np.ndarray) for row in value):
+        return _unequal(value, name)
     if isinstance(value, list | tuple):
         rule = f"{name} is {kind(value)} whose rows differ in length"
         if "inhomogeneous" not in str(error):
@@ -149,6 +172,25 @@ def _not_convertible(value: Any, name: str, error: Exception) -> str:
     facts = [f"np.asarray says: {' '.join(str(error).split())[:100]}"]
     fix = f"{name} = {name}.float()" if hasattr(value, "float") else f"{name} = np.array({name})"
     return word(rule, facts, fix)
+
+
+def _unequal(value: Any, name: str) -> str:
+    """Word a list of arrays of different shapes; offer what all of them have."""
+    shapes = list(dict.fromkeys(np.shape(row) if _is_plain(row) else kind(row) for row in value))
+    shown = ", ".join(map(str, shapes[:4])) + (", ..." if len(shapes) > 4 else "")
+    rule = f"{name} is {kind(value)} of arrays whose shapes differ"
+    facts = [f"they have: {shown}"]
+    ranks = {len(shape) for shape in shapes if isinstance(shape, tuple)}
+    if len(ranks) != 1 or any(isinstance(shape, str) for shape in shapes) or ranks == {0}:
+        return word(rule, facts)
+    least = (min(sizes) for sizes in zip(*shapes, strict=True))
+    cut = ", ".join(f":{size}" for size in least)
+    return word(rule, facts, f"{name} = [a[{cut}] for a in {name}]")
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell arrays and numbers, whose shape NumPy knows without trying."""
+    return isinstance(value, np.ndarray | np.generic | int | float | complex)
 
 
 def as_dtype(value: Any, name: str) -> np.dtype[Any]:

@@ -6,6 +6,7 @@ Everything here works on shapes and dtypes; no array is read and nothing is allo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from hwio.shapes.counts import check_int, per_axis
 from hwio.shapes.geometry import Geometry, out_sizes
 from hwio.shapes.layout import read_layout
 from hwio.shapes.padding import check_padding_mode, resolve_padding
-from hwio.shapes.room import check_room
+from hwio.shapes.room import check_room, has_room
 
 if TYPE_CHECKING:
     from hwio.planner.plan import Plan
@@ -86,14 +87,15 @@ def geometry_of(
     >>> geometry_of((2, 5, 7, 4), (3, 3, 4, 8)).y_shape
     (2, 3, 5, 8)
     """
+    room = partial(has_room, x_shape, w_shape, stride, dilation, padding)
     if isinstance(layout, str) and layout in ("auto", "guess", "any"):
-        raise LayoutError(never_guesses(layout, x_shape, w_shape))
+        raise LayoutError(never_guesses(layout, x_shape, w_shape, room))
     lay = read_layout(layout, x_shape, w_shape)
     letters = lay.spatial
     strides = per_axis(stride, "stride", letters)
     dilations = per_axis(dilation, "dilation", letters)
     groups = check_int(groups, "groups", 1)
-    groups = check_channels(lay, x_shape, w_shape, groups, named=layout is not None)
+    groups = check_channels(lay, x_shape, w_shape, groups, named=layout is not None, room=room)
     x_sizes = dict(zip(lay.x, x_shape, strict=True))
     w_sizes = dict(zip(lay.w, w_shape, strict=True))
     in_size = tuple(x_sizes[axis] for axis in letters)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
 from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
+from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.run import run
+from hwio.ops.wording import worded_for
 
 if TYPE_CHECKING:
     from hwio.types import Activation, Array, Padding, PaddingMode
@@ -36,6 +39,7 @@ def conv(
     out: Array | None = None,
     out_dtype: Any = None,
     memory_limit: int | None = None,
+    **unknown: Never,
 ) -> Array:
     """Convolve arrays: every filter of w over every window of x.
 
@@ -57,7 +61,7 @@ def conv(
     padding : str, int or (low, high) pairs
         "valid" (none), "same" = "same_upper" (TensorFlow), "same_lower", "half" (k//2 on both
         sides, PyTorch's habit), "full", "causal" (1-D), a number of cells for every side, or one
-        (low, high) pair per axis.
+        (low, high) pair per axis. Words may be written in any case.
     dilation : int or one int per axis
         Input cells between neighbouring taps of a filter.
     groups : int
@@ -72,7 +76,7 @@ def conv(
         Applied to y; None leaves an end open.
     method : str
         "auto", or a way by name: "loop", "broadcast", "einsum", "tensordot", "im2col", "taps",
-        "fft", "winograd", "winograd4".
+        "fft", "winograd", "winograd4"; with the engine also "direct" and "depthwise".
     precision : {"highest", "high", "medium"}
         What "auto" may choose: only direct sums, or FFT and Winograd too.
     padding_mode : {"zeros", "edge", "reflect", "symmetric", "wrap"}
@@ -114,6 +118,8 @@ def conv(
     >>> hwio.conv(np.ones((2, 5, 7, 4)), np.ones((3, 3, 4, 8))).shape
     (2, 3, 5, 8)
     """
+    if unknown:
+        check_keywords("conv", unknown, OPTIONS, x, w)
     key = None
     if type(x) is type(w) is np.ndarray and (b is None or type(b) is np.ndarray):
         key = (
@@ -132,20 +138,29 @@ def conv(
             key = problem = None
         if problem is not None and x.flags.aligned and w.flags.aligned:
             return run(problem, x, w, b, out)
+    given = x, w
     x, w = as_array(x, "x"), as_array(w, "w")
     b = None if b is None else as_array(b, "b")
-    problem = check_problem(
-        x.shape, w.shape, x.dtype, w.dtype, None if b is None else (b.shape, b.dtype),
-        stride=stride, padding=padding, dilation=dilation, groups=groups, layout=layout, flip=flip,
-        activation=activation, method=method, precision=precision, padding_mode=padding_mode,
-        out_dtype=out_dtype, memory_limit=memory_limit,
-    )  # fmt: skip
+    with worded_for("conv", *given):
+        problem = check_problem(
+            x.shape, w.shape, x.dtype, w.dtype, None if b is None else (b.shape, b.dtype),
+            stride=stride, padding=padding, dilation=dilation, groups=groups, layout=layout,
+            flip=flip, activation=activation, method=method, precision=precision,
+            padding_mode=padding_mode, out_dtype=out_dtype, memory_limit=memory_limit,
+        )  # fmt: skip
     x, w = aligned(x), aligned(w)
     if key is not None:
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
         _KNOWN[key] = problem
     return run(problem, x, w, b, out)
+
+
+# unknown keywords are taken only to be refused in words: readers need not see them
+_READ = inspect.signature(conv)
+conv.__signature__ = _READ.replace(  # type: ignore[attr-defined]
+    parameters=[p for p in _READ.parameters.values() if p.kind is not p.VAR_KEYWORD]
+)
 
 
 def _apart(option: Any) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from hwio.errors import ArgumentTypeError, LayoutError, ShapeError, kind, show, word
 from hwio.ops.arrays import as_array
 from hwio.shapes.counts import check_int
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS, transpose_axes
+from hwio.shapes.ranks import index_of_letters
 
 if TYPE_CHECKING:
     from hwio.types import Array
@@ -165,20 +167,19 @@ def _read(change: Any, rank: int | None) -> tuple[str, str]:
         rule = f"{show(change)} is {kind(change)}, not a string such as 'OIHW->HWIO'"
         parts = change if isinstance(change, tuple | list) else ()
         joined = "->".join(part for part in parts[:2] if isinstance(part, str))
-        raise ArgumentTypeError(word(rule, [_FORM], f'change="{_repaired(joined)}"'))
+        meant = _repaired(joined, rank)
+        raise ArgumentTypeError(word(rule, [_FORM], f'change="{meant}"' if meant else None))
     source, arrow, target = change.replace(" ", "").partition("->")
     fault = _fault(source, target) if source and arrow and target else ""
     if fault is not None:
         rule = f"{show(change)} does not say from which layout to which{fault and ': '}{fault}"
         named = ", ".join(WEIGHT_LAYOUTS[2])
         facts = [_FORM, f"weights: {named}; activations: NHWC, NCHW"]
-        raise LayoutError(word(rule, facts, f'change="{_repaired(change[:100])}"'))
+        meant = _repaired(change[:100], rank)
+        raise LayoutError(word(rule, facts, f'change="{meant}"' if meant else None))
     if rank is not None and rank != len(source):
         rule = f"{show(change)} is for {len(source)} axes, but the array has {rank}"
-        table = WEIGHT_LAYOUTS if set(source) & set("IOM") else ACTIVATION_LAYOUTS
-        names = list(table.get(rank - 2, ()))
-        fix = f'change="{names[1]}->{names[0]}"' if names else f"w of shape {(2,) * len(source)}"
-        raise LayoutError(word(rule, [_FORM], fix))
+        raise LayoutError(word(rule, [_FORM], _other_rank(source, target, rank)))
     return source, target
 
 
@@ -203,14 +204,52 @@ def _fault(source: str, target: str) -> str | None:
     return None
 
 
-def _repaired(text: str) -> str:
-    """Return the legal change most like this one."""
-    parts = re.findall("[A-Z]+", text.upper())
-    tries = [parts[:2]]
-    if len(parts) == 1:
-        names = [*WEIGHT_LAYOUTS.values(), *ACTIVATION_LAYOUTS.values()]
-        tries += [[parts[0], next(iter(group))] for group in names]
-    for pair in tries:
-        if len(pair) == 2 and pair[0] != pair[1] and _fault(*pair) is None:
-            return "->".join(pair)
-    return "OIHW->HWIO"
+def _repaired(text: str, rank: int | None) -> str | None:
+    """Return the legal change most like this one, from a layout that the array can have."""
+    parts = re.findall("[A-Z]+", text.upper().replace(" TO ", ","))[:2]
+    tables = [*WEIGHT_LAYOUTS.values(), *ACTIVATION_LAYOUTS.values()]
+    names = [name for table in tables for name in table if rank in (None, len(name))]
+    if not names:
+        return None
+    source = parts[0] if parts else "OIHW"
+    if rank not in (None, len(source)) or _fault(source, source) is not None:
+        source = nearest_letters(source, names)
+    alike = [n for n in names if n != source and _fault(source, n) is None and "M" not in n]
+    target = parts[1] if len(parts) > 1 else ""
+    if target == source or _fault(source, target) is not None:
+        target = nearest_letters(target, alike) if target and alike else "".join(alike[:1])
+    return f"{source}->{target}" if target else None
+
+
+def nearest_letters(letters: str, names: list[str]) -> str:
+    """Return the name most like these letters.
+
+    Examples
+    --------
+    >>> nearest_letters("OIH", ["HWIO", "OIHW", "OHWI"])
+    'OIHW'
+    """
+    return max(names, key=lambda name: SequenceMatcher(None, letters, name).ratio())
+
+
+def _other_rank(source: str, target: str, rank: int) -> list[str]:
+    """Offer what may have been meant of an array with another number of axes, letters kept."""
+    weights, fixes = bool(set(source) & set("OIM")), []
+    left_out = {1: "O" if weights else "N", 2: "IO" if weights else ""}.get(len(source) - rank, "")
+    if left_out and set(left_out) <= set(source):
+        what = "one kernel" if left_out == "IO" else "one filter" if weights else "one image"
+        put_back = f"array{index_of_letters(source, left_out, 'None')}"
+        fixes.append(f'hwio.to_layout({put_back}, "{source}->{target}")   # {what}')
+    space = _space(source)
+    more = "DHW"[-len(space) - 1] if len(space) < 3 else ""
+    if rank == len(source) - 1 and len(space) > 1:
+        other = [letters.replace(space[0], "") for letters in (source, target)]
+    elif rank == len(source) + 1 and more:
+        other = [letters.replace(space[0], more + space[0]) for letters in (source, target)]
+    else:
+        return fixes
+    number = sum(letter in "DHW" for letter in other[0])
+    return [
+        *fixes,
+        f'change="{other[0]}->{other[1]}"   # {number}-D {"weights" if weights else "x"}',
+    ]

@@ -73,8 +73,8 @@ def clip_of(activation: Any, result: np.dtype[Any]) -> Clip | None:
     """
     if activation is None:
         return None
-    if isinstance(activation, str) and activation in _ACTIVATIONS:
-        low, high = _ACTIVATIONS[activation]
+    if isinstance(activation, str) and activation.lower() in _ACTIVATIONS:
+        low, high = _ACTIVATIONS[activation.lower()]
     else:
         low, high = _bounds(activation)
     if result.kind == "c":

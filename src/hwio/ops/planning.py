@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import ShapeError, show, word
-from hwio.ops.arrays import as_array
+from hwio.errors import ArgumentTypeError, ShapeError, kind, show, word
+from hwio.ops.arrays import as_array, is_shape
 from hwio.ops.check import Problem, check_problem
+from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.wording import worded_for
 from hwio.shapes.counts import LARGEST
 
 if TYPE_CHECKING:
@@ -28,7 +31,8 @@ def plan(x: Any, w: Any, **options: Any) -> Plan:
     Returns
     -------
     Plan
-        ``.method``, ``.reason``, ``.rejected`` and the sizes; prints itself.
+        ``.method``, ``.reason``, ``.rejected``, ``.kernel`` (None where NumPy serves) and the
+        sizes; prints itself.
 
     Examples
     --------
@@ -36,7 +40,10 @@ def plan(x: Any, w: Any, **options: Any) -> Plan:
     >>> hwio.plan((1, 56, 56, 64), (3, 3, 1, 64), groups=64).method
     'taps'
     """
-    return problem_of(x, w, **options).plan
+    asked = [name for name in OPTIONS if name != "out"]
+    check_keywords("plan", options, asked, x, w)
+    with worded_for("plan", x, w):
+        return problem_of(x, w, **options).plan
 
 
 def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:
@@ -59,10 +66,23 @@ def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:
         elif is_shape(value):
             sides.append((_sizes(value, name), np.dtype(np.float32)))
         else:
+            check_shape_like(value, name)
             array = as_array(value, name)
             sides.append((array.shape, array.dtype))
     (x_shape, x_dtype), (w_shape, w_dtype), bias = sides
     return check_problem(x_shape, w_shape, x_dtype, w_dtype, bias, **options)
+
+
+def check_shape_like(value: Any, name: str) -> None:
+    """Refuse a list of ints or a text that was meant as a shape."""
+    meant: tuple[int, ...] | None = None
+    if isinstance(value, list) and name != "b" and 2 <= len(value) <= 5 and is_shape(tuple(value)):
+        meant = tuple(value)
+    elif isinstance(value, str) and re.fullmatch(r"[(\[]?\d{1,18}(\s*,\s*\d{1,18})+[)\]]?", value):
+        meant = tuple(int(n) for n in re.findall(r"\d+", value))
+    if meant is not None:
+        rule = f"{name}={show(value)} is {kind(value)}; a shape is a tuple"
+        raise ArgumentTypeError(word(rule, [], f"{name}={meant}"))
 
 
 def _sizes(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
@@ -72,10 +92,3 @@ def _sizes(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
         meant = tuple(abs(int(n)) % LARGEST for n in shape)
         raise ShapeError(word(rule, [], f"{name}={meant}"))
     return tuple(int(n) for n in shape)
-
-
-def is_shape(value: Any) -> bool:
-    """Tell a shape, a tuple of integers, from an array."""
-    return isinstance(value, tuple) and all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) for n in value
-    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hwio.errors import ShapeError, word
 from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
+from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.run import run
 from hwio.shapes.layout import WEIGHT_LAYOUTS, default_layout, parse_layout
 
@@ -114,6 +115,7 @@ def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
     >>> layer(np.ones((1, 5, 7, 4), np.float32)).shape
     (1, 5, 7, 8)
     """
+    check_keywords("prepare", options, [name for name in OPTIONS if name != "out"], w=w)
     w = as_array(w, "w").copy()
     b = None if b is None else as_array(b, "b").copy()
     if w.ndim not in (3, 4, 5):

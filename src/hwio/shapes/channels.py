@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hwio.errors import ShapeError, word
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
     from hwio.shapes.layout import Layout
 
 Shape = tuple[int, ...]
+Room = Callable[[str, str], bool]  # whether x and w, read as these letters, make a convolution
 MOST_SHOWN = 5
 RARE = ("HWOI", "IOHW", "IHWO")  # of transposed and special layers
 
 
 def check_channels(
-    layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, *, named: bool = True
+    layout: Layout,
+    x_shape: Shape,
+    w_shape: Shape,
+    groups: int,
+    *,
+    named: bool = True,
+    room: Room | None = None,
 ) -> int:
     """Check that filters and channels meet; return the number of groups.
 
@@ -36,6 +44,8 @@ def check_channels(
         As given; a depthwise layout (..., C, M) sets it itself.
     named : bool
         Whether the user named the layout: then the words offer small changes of it first.
+    room : callable, optional
+        Tells whether another reading, as letters of x and w, has room for the kernel.
 
     Returns
     -------
@@ -62,7 +72,7 @@ def check_channels(
         if w_shape[layout.w.index("O")] % groups == 0:
             return groups
         raise ShapeError(_too_few_filters(layout, x_shape, w_shape, groups))
-    raise ShapeError(_clash(layout, x_shape, w_shape, groups, named))
+    raise ShapeError(_clash(layout, x_shape, w_shape, groups, named, room))
 
 
 def readings(
@@ -81,7 +91,9 @@ def readings(
     ]
 
 
-def _clash(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: bool) -> str:
+def _clash(
+    layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: bool, room: Room | None
+) -> str:
     """Word the commonest mistake, C of x against I of w, with every reading that would fit."""
     channels = x_shape[layout.x.index("C")]
     letter = "C" if layout.depthwise else "I"
@@ -94,7 +106,7 @@ def _clash(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: b
         rule = f"w expects {seen * groups} input channel{plural} but x has {channels}"
         share = "C" if groups == 1 else f"C / {groups}"
         facts[1] += f"      groups={groups}, so I must equal {share}"
-    found = other_readings(layout, x_shape, w_shape, groups, named)
+    found = other_readings(layout, x_shape, w_shape, groups, named, room)
     split = _fitting_groups(layout, x_shape, w_shape)
     depthwise = [f"groups={split}   # {_share(seen, channels)}"] if split else []
     if len(found) == 1 and not depthwise:
@@ -102,23 +114,26 @@ def _clash(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: b
         return word(rule, [*facts, fact], fix)
     ways = _spelled(found, layout, w_shape)
     ways = depthwise + ways if seen == 1 else ways + depthwise
-    if len(ways) > 1:
+    ways += _for_groups(layout, x_shape, w_shape, groups)
+    if len(found) + len(depthwise) > 1:
         more = "" if len(ways) <= MOST_SHOWN else f"; here are the first {MOST_SHOWN}"
-        facts.append(f"{len(ways)} other readings fit, and hwio never guesses{more}")
+        facts.append(
+            f"{len(found) + len(depthwise)} other readings fit, and hwio never guesses{more}"
+        )
     if not ways:
         facts.append("no named layout makes them fit, nor any number of groups")
         ways = _other_shapes(layout, x_shape, w_shape, groups)
     return word(rule, facts, ways[:MOST_SHOWN])
 
 
-def never_guesses(text: str, x_shape: Shape, w_shape: Shape) -> str:
+def never_guesses(text: str, x_shape: Shape, w_shape: Shape, room: Room | None = None) -> str:
     """Word the refusal to guess a layout; list every named one that fits."""
     rule = f"layout={text!r} asks hwio to guess, and it never does"
     facts = [f"x  {x_shape}", f"w  {w_shape}"]
     ways = []
     if len(x_shape) == len(w_shape) and len(x_shape) - 2 in WEIGHT_LAYOUTS:
         layout = parse_layout(default_layout(len(x_shape)))
-        found = other_readings(layout, x_shape, w_shape, 1, named=False)
+        found = other_readings(layout, x_shape, w_shape, 1, named=False, room=room)
         ways = _spelled(found, layout, w_shape)
         facts.append(f"{len(ways)} named layouts fit" if len(ways) != 1 else "1 named layout fits")
     return word(rule, facts, ways or "layout=None   # channels and filters last")
@@ -138,7 +153,12 @@ def _share(seen: int, channels: int) -> str:
 
 
 def other_readings(
-    layout: Layout, x_shape: Shape, w_shape: Shape, groups: int, named: bool
+    layout: Layout,
+    x_shape: Shape,
+    w_shape: Shape,
+    groups: int,
+    named: bool,
+    room: Room | None = None,
 ) -> list[tuple[str, str]]:
     """List the named layouts of x and w whose channels meet, the likeliest first."""
     n = "" if layout.batched else "N"
@@ -146,6 +166,7 @@ def other_readings(
     as_x = [layout.x, *(name for name in as_x if name != layout.x)]
     as_w = [layout.w, *(name for name in WEIGHT_LAYOUTS[layout.ndim] if name != layout.w)]
     found = [(x, w) for x in as_x for w in as_w if fits(x, w, x_shape, w_shape, groups)]
+    found = [pair for pair in found if room is None or room(*pair)]
     # a depthwise reading is the plain one in other letters; the plain one is enough
     found = [(x, w) for x, w in found if "M" not in w or (x, w.replace("CM", "IO")) not in found]
 
@@ -200,6 +221,18 @@ def _fitting_groups(layout: Layout, x_shape: Shape, w_shape: Shape) -> int:
         return 0
     split = channels // seen
     return split if split and w_shape[layout.w.index("O")] % split == 0 else 0
+
+
+def _for_groups(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -> list[str]:
+    """Say which weights the groups that were asked for would take."""
+    channels = x_shape[layout.x.index("C")]
+    if layout.depthwise or groups == 1 or channels % groups:
+        return []
+    if w_shape[layout.w.index("O")] % groups:
+        return []
+    at = layout.w.index("I")
+    shape = (*w_shape[:at], channels // groups, *w_shape[at + 1 :])
+    return [f"w of shape {shape}   # for groups={groups}"]
 
 
 def _other_shapes(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -> list[str]:

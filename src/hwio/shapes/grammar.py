@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hwio.errors import ArgumentTypeError, LayoutError, kind, show, word
@@ -16,17 +16,29 @@ _ALSO = {
     "w": {"L": "W", "T": "W", "N": "O", "K": "O", "F": "O"},
     "y": {"B": "N", "L": "W", "T": "W", "O": "C", "K": "C", "F": "C", "M": "C"},
 }
-_PARTNER = {
-    "channels_last": "NHWC,HWIO",
-    "channels_first": "NCHW,OIHW",
-    "NCW": "NCW,OIW",
-    "NCHW": "NCHW,OIHW",
-    "NCDHW": "NCDHW,OIDHW",
+_LAST, _FIRST = "NHWC,HWIO", "NCHW,OIHW"
+# the layouts of those who are named, and of x alone or w alone, the likeliest first
+_PARTNERS = {
+    "channels_last": (_LAST, "NHWC,OIHW", "NHWC,OHWI"),
+    "channels_first": (_FIRST, "NCHW,HWIO"),
+    **dict.fromkeys(("tensorflow", "tf", "keras", "jax", "flax"), (_LAST,)),
+    **dict.fromkeys(("pytorch", "torch", "onnx", "caffe", "openvino", "theano"), (_FIRST,)),
+    **dict.fromkeys(("tflite", "mlx"), ("NHWC,OHWI",)),
+    "nhwc": (_LAST, "NHWC,OIHW", "NHWC,OHWI"),
+    "nchw": (_FIRST, "NCHW,HWIO", "NCHW,OHWI"),
+    "ncw": ("NCW,OIW", "NCW,WIO"),
+    "ncdhw": ("NCDHW,OIDHW", "NCDHW,DHWIO"),
+    "oiw": ("NCW,OIW", "NWC,OIW"),
+    "oihw": (_FIRST, "NHWC,OIHW"),
+    "oidhw": ("NCDHW,OIDHW", "NDHWC,OIDHW"),
 }
+Suits = Callable[[str, str], bool]
 
 
-def read_letters(text: Any) -> tuple[str, str, str]:
+def read_letters(text: Any, suits: Suits | None = None) -> tuple[str, str, str]:
     """Split ``"x,w->y"`` into its three groups of letters.
+
+    ``suits``, if given, tells which of several corrections fits the arrays.
 
     Raises
     ------
@@ -44,7 +56,7 @@ def read_letters(text: Any) -> tuple[str, str, str]:
         rule = f"layout={show(text)} is {kind(text)}, not a string"
         parts = text if isinstance(text, tuple | list) else ()
         joined = ",".join(part for part in parts[:3] if isinstance(part, str))
-        raise ArgumentTypeError(word(rule, [GRAMMAR], f'layout="{_repaired(joined)}"'))
+        raise ArgumentTypeError(word(rule, [GRAMMAR], f'layout="{_repaired(joined, suits)}"'))
     fault = _fault(text)
     if fault is not None:
         rule, *facts = fault
@@ -52,7 +64,7 @@ def read_letters(text: Any) -> tuple[str, str, str]:
             word(
                 f"layout={show(text)} {rule}",
                 [*facts, GRAMMAR],
-                f'layout="{_repaired(text[:200])}"',
+                f'layout="{_repaired(text[:200], suits)}"',
             )
         )
     return _split(text)
@@ -107,16 +119,20 @@ def _fault_of_array(name: str, letters: str, ndim: int) -> list[str] | None:
     return None if name == "w" or rest == "C" else [f"lacks the letter C in {name}'s {letters!r}"]
 
 
-def _repaired(text: str) -> str:
-    """Return the legal layout string most like this one."""
-    return next(t for t in _repairs(text) if _fault(t) is None)
+def _repaired(text: str, suits: Suits | None = None) -> str:
+    """Return the legal layout string most like this one, of those that fit if there are any."""
+    legal = [t for t in _repairs(text) if _fault(t) is None]
+    fitting = [t for t in legal if suits is not None and suits(*_split(t)[:2])]
+    alone = text.strip().lower() in _PARTNERS
+    return fitting[0] if fitting and alone else legal[0]
 
 
 def _repairs(text: str) -> Iterator[str]:
     """Yield layout strings that may have been meant; the last one is legal."""
     parts = re.findall("[A-Z]+", text.upper())[:3]
-    if text in _PARTNER or (len(parts) == 1 and parts[0] in _PARTNER):
-        yield _PARTNER.get(text) or _PARTNER[parts[0]]
+    yield from _PARTNERS.get(text.strip().lower(), ())
+    if len(parts) > 1 and "O" in parts[0] and "N" in parts[1]:  # w,x for x,w
+        parts[:2] = parts[1::-1]
     groups = [_renamed(name, part) for name, part in zip("xwy", parts, strict=False)]
     if len(groups) == 3:
         yield "{},{}->{}".format(*groups)

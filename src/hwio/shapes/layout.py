@@ -175,7 +175,11 @@ def read_layout(layout: str | None, x_shape: Shape, w_shape: Shape) -> Layout:
         return parse_layout(default_layout(ranks[0]))
     if not isinstance(layout, str):  # a list would not hash
         read_letters(layout)
-    parsed = parse_layout(layout)
+    try:
+        parsed = parse_layout(layout)
+    except LayoutError:  # said again by what the arrays are: a correction should fit them
+        read_letters(layout, lambda x, w: fits(x, w, x_shape, w_shape))
+        raise
     if (len(parsed.x), len(parsed.w)) != ranks:
         raise LayoutError(rank_clash(x_shape, w_shape, (parsed.x, parsed.w), layout))
     return parsed

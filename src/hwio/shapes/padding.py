@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any
 
-from hwio.errors import OptionError, ShapeError, nearest, show, word
+from hwio.errors import ArgumentTypeError, OptionError, ShapeError, nearest, show, word
 from hwio.shapes.counts import LARGEST, check_int, entries_of, nearest_int
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def resolve_padding(
     Parameters
     ----------
     padding : str, int or sequence of pairs
-        A word of ``PADDINGS``, cells on every side, or (low, high) per axis.
+        A word of ``PADDINGS`` in any case, cells on every side, or (low, high) per axis.
     in_size, kernel, stride, dilation : sequence of int
         One entry per spatial axis.
     letters : str
@@ -98,14 +98,17 @@ def resolve_padding(
     ((1, 1), (0, 1))
     """
     if isinstance(padding, str):
-        if padding not in PADDINGS:
+        if padding.lower() not in PADDINGS:
             raise OptionError(_unknown_word(padding))
+        padding = padding.lower()  # TensorFlow writes SAME
         if padding == "causal" and len(in_size) > 1:
             rule = f"padding='causal' is for 1-D, but x has the axes {', '.join(letters)}"
             pairs = [((k - 1) * d, 0) for k, d in zip(kernel, dilation, strict=True)]
             raise OptionError(word(rule, ["with more axes, say the sides"], f"padding={pairs}"))
         axes = zip(in_size, kernel, stride, dilation, strict=True)
         return tuple(_pair_of_word(padding, n, (k - 1) * d + 1, s) for n, k, s, d in axes)
+    if padding is None:
+        raise ArgumentTypeError(word("padding=None is not an int", [FORMS], "padding='valid'"))
     entries = entries_of(padding)
     if entries is None:
         pads: Pads = ((_cells(padding, padding),) * 2,) * len(letters)

@@ -54,7 +54,24 @@ def rank_clash(
         facts = [f"x  {x_shape!s:<{wide}}  read as {x}", f"w  {w_shape!s:<{wide}}  read as {w}"]
         pairs = [(x if "N" in x else "N" + x, w)]
     fixes = list(dict.fromkeys(f for x, w in pairs for f in _readings(x, w, x_shape, w_shape)))
-    return word(rule, facts, fixes[:2] or _last_resort(pairs, x_shape, w_shape))
+    mixed = _mixed(x_shape, w_shape, fixes)  # square kernels are likelier than oblong ones
+    fixes = fixes[:2] + mixed if w_shape[:1] == w_shape[1:2] else mixed + fixes[:2]
+    return word(rule, facts, fixes or _last_resort(pairs, x_shape, w_shape))
+
+
+def _mixed(x_shape: Shape, w_shape: Shape, found: list[str]) -> list[str]:
+    """Offer a picture in one framework's order with weights in another's, kernel square."""
+    if len(w_shape) not in (3, 4, 5):
+        return []
+    space = "DHW"[-(len(w_shape) - 2) :]
+    pairs = [(f"N{space}C", f"OI{space}"), (f"NC{space}", f"{space}IO")]
+    pairs += [(f"NC{space}", f"OI{space}"), (f"N{space}C", f"{space}IO")]
+    fixes = []
+    for x, w in pairs:
+        kernel = {n for a, n in zip(w, w_shape, strict=True) if a in space}
+        if len(kernel) == 1 and len(space) > 1:
+            fixes += [f for f in _readings(x, w, x_shape, w_shape) if f not in found]
+    return fixes[: 2 - min(len(found), 1)] if fixes else []
 
 
 def _axes(shape: Shape) -> str:
@@ -82,12 +99,15 @@ def _call(
     """Yield one call if channels meet in this reading."""
     channels, seen = sizes.get("C", 1), taps.get("C" if "M" in w else "I", 1)
     x = _without(x, "N") if "N" in x_lacks else x
-    x_code = "x" + _index(x, "C" if "C" in x_lacks else "", "None")
-    w_code = "w" + _index(w, w_lacks, "None")
-    squeeze = _index(x, "C", "0") if "C" in x_lacks and w_lacks else ""
+    x_code = "x" + index_of_letters(x, "C" if "C" in x_lacks else "", "None")
+    w_code = "w" + index_of_letters(w, w_lacks, "None")
+    squeeze = index_of_letters(x, "C", "0") if "C" in x_lacks and w_lacks else ""
     what = "one kernel" if len(w_lacks) == 2 else "one filter"
     if not w_lacks:
         what = _count(taps["C"] * taps["M"] if "M" in w else taps["O"], "filter")
+    if channels != seen and not w_lacks and (channels == 1 or (channels, seen) == (4, 3)):
+        yield from _other_channels(x, w, x_lacks, sizes, seen, w_code)
+        return
     if channels != seen:
         if len(w_lacks) < 2 or w[-2:] not in ("IO", "CM"):
             return
@@ -104,6 +124,23 @@ def _call(
     yield f"hwio.conv({x_code}, {w_code}{layout}){squeeze}   # {images}, {what}"
 
 
+def _other_channels(
+    x: str, w: str, x_lacks: str, sizes: dict[str, int], seen: int, w_code: str
+) -> Iterator[str]:
+    """Yield a grey picture made of colours, or one without its alpha channel, for such filters."""
+    if "N" not in x_lacks:
+        return  # only one picture is made over; for several that is a guess
+    axis = x.index("C") - len(x)
+    if "C" in x_lacks or sizes["C"] == 1:
+        code = "x" + index_of_letters(x, "C" if "C" in x_lacks else "", "None")
+        code += f".repeat({seen}, axis={axis})"
+        what = f"the one channel {seen} times"
+    else:
+        code = f"x[..., :{seen}]" if axis == -1 else f"x[:{seen}]"
+        what = "if the 4th channel is alpha"
+    yield f'hwio.conv({code}, {w_code}, layout="{x},{w}")   # {what}'
+
+
 def _count(number: int, noun: str) -> str:
     """Write a number with its noun: 1 image, 2 images of one channel."""
     if number == 1:
@@ -117,12 +154,16 @@ def _without(letters: str, lacking: str) -> str:
     return "".join(a for a in letters if a not in lacking)
 
 
-def _index(letters: str, lacking: str, entry: str) -> str:
+def index_of_letters(letters: str, lacking: str, entry: str) -> str:
     """Write the index that has ``entry`` at the lacking letters: ``[:, :, None]``, shortened.
 
     Examples
     --------
-    >>> _index("HWC", "C", "None"), _index("OIHW", "O", "None"), _index("HWIO", "IO", "None")
+    >>> (
+    ...     index_of_letters("HWC", "C", "None"),
+    ...     index_of_letters("OIHW", "O", "None"),
+    ...     index_of_letters("HWIO", "IO", "None"),
+    ... )
     ('[..., None]', '[None]', '[..., None, None]')
     """
     entries = [entry if a in lacking else ":" for a in letters]
@@ -136,18 +177,16 @@ def _index(letters: str, lacking: str, entry: str) -> str:
     return f"[{', '.join(entries)}]"
 
 
-def _last_resort(pairs: list[tuple[str, str]], x_shape: Shape, w_shape: Shape) -> str:
-    """Offer to fold leading axes into N, or else an example of shapes that fit."""
+def _last_resort(pairs: list[tuple[str, str]], x_shape: Shape, w_shape: Shape) -> str | list[str]:
+    """Offer to fold leading axes into N, or say which weights would fit; else nothing."""
     x, w = pairs[0] if len(pairs) == 1 else next(p for p in pairs if len(p[1]) == 4)
     tail = len(w_shape) - 1
     folded = len(w_shape) in (3, 4, 5) and len(x_shape) > len(w_shape) and len(pairs) > 1
     if folded and x_shape[-1] == w_shape[-2]:
         n = prod(x_shape[:-tail])
         return f"hwio.conv(x.reshape(-1, *x.shape[-{tail}:]), w)   # {n} images, N = all other axes"
-    sizes = {"N": 2, "D": 5, "H": 5, "W": 7, "C": 4, "I": 4, "O": 8, "M": 2}
-    x_example = tuple(sizes[a] for a in x)
-    w_example = tuple(3 if a in "DHW" else sizes[a] for a in w)
-    default = (x, w) == ("NHWC", "HWIO")
-    layout = "" if default else f', layout="{x},{w}"'
-    call = f"hwio.conv(np.ones({x_example}), np.ones({w_example}){layout})"
-    return f"{call}   # {x} and {w}: shapes that fit"
+    if len(x_shape) == 3 and len(w_shape) == 4 and x[-1] == "C" and w == "HWIO":
+        shape = (*w_shape[:2], x_shape[-1], w_shape[-1])
+        if all(k <= n for k, n in zip(shape[:2], x_shape[:2], strict=True)):
+            return f'w of shape {shape}   and   layout="HWC,HWIO"   # one image'
+    return []

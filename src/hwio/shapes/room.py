@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hwio.errors import ShapeError, word
+from hwio.errors import HwioError, ShapeError, word
 from hwio.shapes.channels import other_readings, readings, y_part
+from hwio.shapes.counts import per_axis
 from hwio.shapes.layout import filters_in_words
+from hwio.shapes.padding import resolve_padding
 
 if TYPE_CHECKING:
     from hwio.shapes.layout import Layout
@@ -46,6 +48,33 @@ def check_room(
             raise ShapeError(_no_taps(layout, x_shape, w_shape, axis))
         if (k - 1) * d + 1 > n + sum(pair):
             raise ShapeError(_no_room(layout, x_shape, w_shape, dilation, padding, groups, at))
+
+
+def has_room(
+    x_shape: Shape, w_shape: Shape, stride: Any, dilation: Any, padding: Any, x: str, w: str
+) -> bool:
+    """Tell whether shapes read as these letters have room for the kernel, options as given.
+
+    Examples
+    --------
+    >>> has_room((2, 5, 7, 4), (8, 3, 3, 4), 1, 1, "valid", "NHWC", "OHWI")
+    True
+    >>> has_room((2, 5, 7, 4), (8, 3, 3, 4), 1, 1, "valid", "NHWC", "HWOI")
+    False
+    """
+    letters = "".join(axis for axis in "DHW" if axis in x)
+    sizes, taps = dict(zip(x, x_shape, strict=True)), dict(zip(w, w_shape, strict=True))
+    size, kernel = tuple(sizes[a] for a in letters), tuple(taps[a] for a in letters)
+    try:
+        strides, steps = (
+            per_axis(stride, "stride", letters),
+            per_axis(dilation, "dilation", letters),
+        )
+        pads = resolve_padding(padding, size, kernel, strides, steps, letters)
+    except HwioError:  # the option is wrong in any reading, and will be worded next
+        return True
+    axes = zip(size, kernel, steps, pads, strict=True)
+    return all(k > 0 and (k - 1) * d < n + sum(pair) for n, k, d, pair in axes)
 
 
 def _no_taps(layout: Layout, x_shape: Shape, w_shape: Shape, axis: str) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.ops.arrays import as_array
-from hwio.ops.planning import is_shape, problem_of
+from hwio.ops.arrays import as_array, is_shape
+from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.planning import check_shape_like, problem_of
+from hwio.ops.wording import worded_for
 
 if TYPE_CHECKING:
     from hwio.ops.check import Problem
@@ -96,11 +98,15 @@ def read_case(x: Any, w: Any, b: Any, options: dict[str, Any]) -> Case:
     -------
     Case
     """
+    asked = [name for name in OPTIONS if name != "out"]
+    check_keywords("explain", options, ["at", *asked], x, w)
     sides: list[Any] = []
     for name, value in (("x", x), ("w", w), ("b", b)):
         known = is_shape(value) or (value is None and name == "b")
+        check_shape_like(value, name)
         sides.append(value if known else as_array(value, name))
-    problem = problem_of(*sides, **options)
+    with worded_for("explain", x, w):
+        problem = problem_of(*sides, **options)
     dtypes = tuple(
         np.dtype(np.float32) if isinstance(s, tuple) else s.dtype for s in sides if s is not None
     )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import ArgumentTypeError, OptionError, nearest, word
-from hwio.ops.arrays import as_array
-from hwio.ops.planning import is_shape, problem_of
+from hwio.errors import OptionError, nearest, show, word
+from hwio.ops.arrays import as_array, is_shape
+from hwio.ops.keywords import check_keywords
+from hwio.ops.planning import problem_of
+from hwio.ops.wording import worded_for
 from hwio.show.snippets.case import Case
 from hwio.show.snippets.jax_code import jax_code
 from hwio.show.snippets.numpy_code import empty_code, numpy_code
@@ -27,6 +29,14 @@ TARGETS = {
     "tensorflow": tensorflow_code,
     "jax": jax_code,
     "onnx": onnx_code,
+}
+# what their users may call them
+_ALSO = {
+    "keras": "tensorflow",
+    "tf": "tensorflow",
+    "pytorch": "torch",
+    "flax": "jax",
+    "np": "numpy",
 }
 _OPTIONS = (
     "stride", "padding", "dilation", "groups", "layout", "flip", "activation", "precision",
@@ -76,19 +86,18 @@ def code(
     y = np.einsum("nhwcpq,pqck->nhwk", windows, w)         # (2, 3, 5, 8)
     <BLANKLINE>
     """
-    if to not in TARGETS:
-        near = nearest(to, TARGETS)
-        rule = f"to={to!r} is not a target"
-        fix = near and f"did you mean to={near!r}?"
+    if not isinstance(to, str) or to not in TARGETS:
+        near = _ALSO.get(str(to).lower()) or nearest(to, TARGETS)
+        rule = f"to={show(to)} is not a target"
+        fix = f"did you mean to={near!r}?" if near else "to='numpy'"
         raise OptionError(word(rule, [f"targets: {', '.join(TARGETS)}"], fix))
-    for name in options:
-        if name not in _OPTIONS:
-            raise ArgumentTypeError(_unknown(name))
+    check_keywords("code", options, ("method", "to", *_OPTIONS), x, w)
     if to != "numpy" and method != "auto":
         rule = f"method={method!r} is a way of NumPy's; {to} chooses its own"
-        raise OptionError(word(rule, [], 'to="numpy", or leave method out'))
+        raise OptionError(word(rule, [], "method='auto'   or   to='numpy'"))
     # only text is made, so what the method would take at run time is no obstacle
-    problem = problem_of(x, w, b, method=method, memory_limit=1 << 62, **options)
+    with worded_for("code", x, w):
+        problem = problem_of(x, w, b, method=method, memory_limit=1 << 62, **options)
     side = None if b is None else _side(b, "b")
     case = Case(_legible(problem), _side(x, "x")[1], _side(w, "w")[1], side)
     return TARGETS[to](case) if prod(case.geo.y_shape) else empty_code(case)
@@ -101,13 +110,6 @@ def _legible(problem: Problem) -> Problem:
     stride = tuple(min(s, size) for s, size in zip(geo.stride, room, strict=True))
     dilation = tuple(1 if k == 1 else d for d, k in zip(geo.dilation, geo.kernel, strict=True))
     return replace(problem, geometry=replace(geo, stride=stride, dilation=dilation))
-
-
-def _unknown(name: str) -> str:
-    """Word an option that conv does not have, or that code has no use for."""
-    rule = f"code takes no option {name!r}"
-    near = nearest(name, _OPTIONS)
-    return word(rule, [f"options: method, to, {', '.join(_OPTIONS)}"], near and f"{near}=")
 
 
 def _side(value: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from inspect import signature
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,11 @@ import numpy as np
 from hwio.engine.registry import KERNELS
 from hwio.errors import ArgumentTypeError, OptionError, nearest, word
 from hwio.methods import METHODS
-from hwio.ops.arrays import as_array
-from hwio.ops.conv import conv
+from hwio.ops.arrays import as_array, is_shape
+from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.memory import check_memory, size
-from hwio.ops.planning import is_shape, problem_of
+from hwio.ops.planning import problem_of
+from hwio.ops.wording import worded_for
 from hwio.planner.ways import ways
 from hwio.show.contenders import Call
 
@@ -24,19 +24,18 @@ if TYPE_CHECKING:
 
 # Keywords of conv that compare does not pass on, and what to write instead.
 _NOT_HERE = {"method": "methods=[...]", "out": "nothing: each way returns its own y"}
+_OWN = ("methods", "x_layouts", "w_layouts", "runs", "seconds", "loops", "raw", "limit", "progress")
 
 
 def checked_call(x: Any, w: Any, b: Any, options: dict[str, Any]) -> Call:
     """Check arguments as ``conv`` does; fill shapes with random numbers."""
-    known = [name for name, p in signature(conv).parameters.items() if p.kind is p.KEYWORD_ONLY]
     for name in options:
         if name in _NOT_HERE:
             raise OptionError(word(f"compare takes no {name}=", [], _NOT_HERE[name]))
-        if name not in known:
-            near = nearest(name, known)
-            rule = f"{name}= is no keyword of compare or conv"
-            raise ArgumentTypeError(word(rule, [], near and f"did you mean {near}=?"))
-    problem = problem_of(x, w, b, **options)
+    known = [name for name in OPTIONS if name not in _NOT_HERE]
+    check_keywords("compare", options, [*known, *_OWN], x, w)
+    with worded_for("compare", x, w):
+        problem = problem_of(x, w, b, **options)
     _check_room(problem)
     rng = np.random.default_rng(0)
     arrays: list[Any] = []
@@ -70,7 +69,7 @@ def known_methods(methods: Iterable[str] | str | None) -> list[str]:
         if name not in known:
             near = nearest(name, known)
             rule = f"methods: {name!r} is not a method"
-            fix = near and f"did you mean {near!r}?"
+            fix = f"did you mean {near!r}?" if near else "methods=None   # all of them"
             raise OptionError(word(rule, [f"methods: {', '.join(known)}"], fix))
     return names
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import ArgumentTypeError, ShapeError, word
+from hwio.errors import ArgumentTypeError, ShapeError, show, word
 from hwio.shapes.layout import as_view, describe
 from hwio.shapes.padding import PADDING_MODES
 
@@ -188,16 +189,21 @@ def check_at(at: Any, shape: tuple[int, ...], letters: str) -> tuple[int, ...]:
     >>> check_at([0, 1, 2, 5], (2, 3, 5, 8), "NHWC")
     (0, 1, 2, 5)
     """
-    zero = (0,) * len(shape)
     facts = [f"y  {shape}  read as {letters}:  {describe(shape, letters)}"]
     try:
+        if isinstance(at, str):
+            raise TypeError
         place = tuple(index(i) for i in at)
     except TypeError:
-        rule = f"at={at!r} is not one integer per axis of y"
-        raise ArgumentTypeError(word(rule, facts, f"at={zero}")) from None
+        rule = f"at={show(at)} is not one integer per axis of y"
+        typed = re.findall(r"-?\d{1,9}", at) if isinstance(at, str) else [at]
+        numbers = [int(n) for n in typed if isinstance(n, int | str | np.integer)]
+        fix = f"at={_completed(numbers, shape)}"
+        raise ArgumentTypeError(word(rule, facts, fix)) from None
     if len(place) != len(shape):
-        rule = f"at={place} names {len(place)} axes but y has {len(shape)}"
-        raise ShapeError(word(rule, facts, f"at={zero}"))
+        axes = "axis" if len(place) == 1 else "axes"
+        rule = f"at={place} names {len(place)} {axes} but y has {len(shape)}"
+        raise ShapeError(word(rule, facts, f"at={_completed(place, shape)}"))
     if 0 in shape:
         rule = f"at={place}: y {shape} holds no number"
         raise ShapeError(word(rule, facts))
@@ -211,6 +217,12 @@ def check_at(at: Any, shape: tuple[int, ...], letters: str) -> tuple[int, ...]:
             legal = tuple(_nearest(i, size) for i, size in zip(place, shape, strict=True))
             raise ShapeError(word(rule, facts, f"at={legal}"))
     return place
+
+
+def _completed(numbers: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return what was typed, with zeros for what was not."""
+    padded = [*numbers, *(0,) * len(shape)]
+    return tuple(_nearest(i, size) if size else 0 for i, size in zip(padded, shape, strict=False))
 
 
 def _nearest(i: int, size: int) -> int:

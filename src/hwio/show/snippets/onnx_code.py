@@ -50,7 +50,7 @@ def onnx_code(case: Case) -> str:
     """
     if case.work.kind == "c":
         rule = f"ONNX has no convolution of {case.work} numbers"
-        raise OptionError(word(rule, [], 'to="jax", to="torch" or to="numpy"'))
+        raise OptionError(word(rule, [], "to='jax'   or   to='torch'   or   to='numpy'"))
     script = Script()
     for line in case.title("ONNX"):
         script.note(line)

@@ -48,7 +48,7 @@ def tensorflow_code(case: Case) -> str:
         raise OptionError(word(rule, ["x has no channels"], 'to="numpy"'))
     if case.work.kind == "c":
         rule = f"TensorFlow has no convolution of {case.work} numbers"
-        raise OptionError(word(rule, [], 'to="jax", to="torch" or to="numpy"'))
+        raise OptionError(word(rule, [], "to='jax'   or   to='torch'   or   to='numpy'"))
     script = Script()
     for line in case.title("TensorFlow"):
         script.note(line)

@@ -1,0 +1,132 @@
+"""Keywords that do not exist: which one is near, and what other libraries' words are called here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+
+from hwio.errors import ArgumentTypeError, HwioError, nearest, show, word
+from hwio.ops.arrays import as_dtype, is_shape
+from hwio.shapes.layout import fits
+from hwio.shapes.padding import PADDINGS
+
+OPTIONS = (
+    *("stride", "padding", "dilation", "groups", "layout", "flip", "activation", "method"),
+    *("precision", "padding_mode", "out", "out_dtype", "memory_limit"),
+)
+# what others call it -> what it is called here
+_WORDS = {
+    "stride": "strides window_strides subsample step steps s",
+    "padding": "pad pads auto_pad border_mode mode p",
+    "padding_mode": "pad_mode boundary",
+    "dilation": "dilations dilation_rate dilation_rates rate rates atrous_rate rhs_dilation d",
+    "groups": "group feature_group_count num_groups n_groups num_group g",
+    "layout": "data_format dimension_numbers data_layout kernel_layout x_layout w_layout format",
+    "out_dtype": "dtype preferred_element_type output_dtype",
+    "activation": "act relu activation_fn fused_activation",
+    "method": "methods algorithm algo backend impl",
+    "x": "X input inputs image images lhs A_prev data",
+    "w": "W weight weights kernel filter filters rhs",
+    "b": "B bias biases use_bias",
+}
+FOREIGN = {other: ours for ours, others in _WORDS.items() for other in others.split()}
+_BY_SHAPE = ("kernel_size", "in_channels", "out_channels", "depth_multiplier")
+
+
+def check_keywords(
+    function: str, given: dict[str, Any], known: Iterable[str], x: Any = None, w: Any = None
+) -> None:
+    """Raise for the first keyword that is not known.
+
+    Parameters
+    ----------
+    function : str
+        Such as "conv".
+    given : dict
+        Keywords with the values that the user gave.
+    known : iterable of str
+        Keywords of the function.
+    x, w : array or shape, optional
+        To tell which layout fits.
+
+    Raises
+    ------
+    ArgumentTypeError
+    """
+    known = tuple(known)
+    for name, value in given.items():
+        if name not in known:
+            raise ArgumentTypeError(_unknown(function, name, value, known, x, w))
+
+
+def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: Any, w: Any) -> str:
+    """Word one unknown keyword."""
+    rule = f"{name}= is no keyword of hwio.{function}"
+    lines = wrap(", ".join(known), 80)
+    facts = [f"{'' if i else 'keywords:':9} {line}" for i, line in enumerate(lines)]
+    if name in _BY_SHAPE:
+        return word(rule, ["the shape of w says it"], f"leave {name} out")
+    ours = FOREIGN.get(name) or nearest(name, known)
+    if name == "mode" and isinstance(value, str) and value.lower() not in PADDINGS:
+        ours = "padding_mode"
+    if ours in ("x", "w", "b"):
+        what = {"x": "images are", "w": "weights are", "b": "a bias is"}[ours]
+        order = "w" if function == "prepare" else "x, w"
+        bias = ", b" if ours == "b" and not (value is None or value is False) else ""
+        return word(rule, [f"{what} given by place, as {ours}"], f"hwio.{function}({order}{bias})")
+    if ours is None or ours not in known:
+        near = [f"{ours} is none of its keywords either"] if ours else []
+        return word(rule, [*near, *facts], f"leave {name} out")
+    if name in FOREIGN:
+        facts = [f"what others call {name} is {ours} here"]
+    return word(rule, facts, [f"{ours}={text}" for text in _spelled(ours, value, x, w)])
+
+
+def _spelled(ours: str, value: Any, x: Any, w: Any) -> list[str]:
+    """Write the user's value as our option takes it; an example where it can't be kept."""
+    if ours == "layout":
+        return [f'"{text}"' for text in _layouts(value, x, w)]
+    if ours == "out_dtype":
+        try:
+            return [f"np.{as_dtype(value, ours).name}"]
+        except HwioError:
+            return ["np.float32"]
+    if isinstance(value, str):
+        text = value.lower()
+        named = {"notset": "valid", "none": "valid", "constant": "zeros", "replicate": "edge"}
+        return [repr(named.get(text, text) if ours in ("padding", "padding_mode") else value)]
+    if ours == "activation" and value is True:
+        return ["'relu'"]
+    if isinstance(value, tuple | list) and len(value) < 9:
+        return [_sizes(ours, value)]
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    usual = {"padding": "'same'", "method": "'auto'", "activation": "'relu'", "flip": "True"}
+    usual |= {"padding_mode": "'zeros'", "precision": "'highest'", "out": "None"}
+    usual["memory_limit"] = "2**30"
+    return [show(value) if whole else usual.get(ours, "1")]
+
+
+def _sizes(ours: str, value: Any) -> str:
+    """Write a sequence of sizes: TensorFlow counts N and C too, ONNX repeats one number."""
+    entries = tuple(value)
+    if ours == "padding" and len(set(map(repr, entries))) == 1 and isinstance(entries[0], int):
+        return show(entries[0])
+    if len(entries) in (4, 5) and entries[0] == 1 and ours in ("stride", "dilation"):
+        entries = entries[1:-1] if entries[-1] == 1 else entries[2:]
+    return show(entries)
+
+
+def _layouts(value: Any, x: Any, w: Any) -> list[str]:
+    """Write a data format, which names x alone, with the orders of w that fit."""
+    if isinstance(value, tuple | list) and all(isinstance(part, str) for part in value):
+        return [",".join(value[:2]) + "".join(f"->{part}" for part in value[2:3])]
+    first = isinstance(value, str) and (value.upper().startswith("NC") or "first" in value)
+    shapes = [a.shape if isinstance(a, np.ndarray) else a if is_shape(a) else () for a in (x, w)]
+    space = {3: "W", 5: "DHW"}.get(len(shapes[1]), "HW")
+    images = f"NC{space}" if first else f"N{space}C"
+    orders = [f"OI{space}", f"{space}IO"] if first else [f"{space}IO", f"OI{space}"]
+    fitting = [order for order in orders if fits(images, order, shapes[0], shapes[1])]
+    return [f"{images},{order}" for order in fitting or orders]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["COLUMNS"] = "100"  # texts are as wide as the terminal
 
 # ci: the same examples on every run, so a red build is red again at home.
 settings.register_profile("ci", derandomize=True, deadline=None)

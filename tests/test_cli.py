@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,12 +168,25 @@ def test_compare_out_of_bound_is_exit_code_1(
 
 
 def test_code_runs(capsys: Capture) -> None:
-    x, w = np.random.default_rng(0).standard_normal((2, 5, 7, 4)), np.ones((3, 3, 4, 8))
-    names = {"x": x, "w": w}
-    exec(out_of(capsys, "code", X, W, "--method", "einsum"), names)
-    np.testing.assert_allclose(names["y"], hwio.conv(x, w))
+    for arrays in ((X, W), ("--demo",)):  # numbers made up for shapes, or the README's
+        names: dict[str, Any] = {}
+        exec(out_of(capsys, "code", *arrays, "--method", "einsum"), names)
+        expected = hwio.conv(names["x"], names["w"])
+        np.testing.assert_allclose(names["y"], expected, rtol=1e-4, atol=1e-5)
     told = json.loads(out_of(capsys, "code", X, W, "--method", "einsum", "--json"))
     assert "einsum" in told["code"]
+
+
+def test_code_loads_the_files_it_was_given(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    x, w = np.random.default_rng(0).standard_normal((2, 5, 7, 4)), np.ones((3, 3, 4, 8))
+    np.save("x.npy", x)
+    np.savez("net.npz", conv1=w)
+    names: dict[str, Any] = {}
+    exec(out_of(capsys, "code", "x.npy", "net.npz:conv1"), names)
+    np.testing.assert_allclose(names["y"], hwio.conv(x, w))
 
 
 def test_layout_finds_a_filter(capsys: Capture) -> None:

@@ -541,21 +541,21 @@ TABLE = """\
 x (2, 5, 7, 4) NHWC · w (3, 3, 4, 8) HWIO → y (2, 3, 5, 8) NHWC · float32 · 8 640 multiply-adds
 a CPU · 2 cores · Python 3.12.1 · NumPy 2.3.0 · OpenBLAS 0.3.30
 
-method    w      median         mean ± std  runs × loops  error   memory  ratio
-───────────────────────────────────────────────────────────────────────────────
-im2col *  HWIO  10.0 µs   10.0 µs ± 100 ns     7 × 2 000   0.05  5.6 KiB   1.00
-im2col *  OHWI  10.1 µs   10.1 µs ± 101 ns     7 × 2 000   0.05  5.6 KiB   1.01
-np.sum    HWIO  20.0 µs   20.0 µs ± 200 ns     7 × 2 000   0.05  5.6 KiB   2.00
-loop      HWIO  1.50 ms  1.50 ms ± 15.0 µs     7 × 2 000      0      0 B    150
-loop      OHWI  3.00 ms  3.00 ms ± 30.0 µs     7 × 2 000  <0.01  5.6 KiB    300
+method    w      median         mean ± std  runs × loops  error  measured peak  ratio
+─────────────────────────────────────────────────────────────────────────────────────
+im2col *  HWIO  10.0 µs   10.0 µs ± 100 ns     7 × 2 000   0.05        5.6 KiB   1.00
+im2col *  OHWI  10.1 µs   10.1 µs ± 101 ns     7 × 2 000   0.05        5.6 KiB   1.01
+np.sum    HWIO  20.0 µs   20.0 µs ± 200 ns     7 × 2 000   0.05        5.6 KiB   2.00
+loop      HWIO  1.50 ms  1.50 ms ± 15.0 µs     7 × 2 000      0            0 B    150
+loop      OHWI  3.00 ms  3.00 ms ± 30.0 µs     7 × 2 000  <0.01        5.6 KiB    300
 
 All 5 agree within their bounds.
 Fastest: im2col on HWIO, 10.0 µs, 150 × as fast as the loop (1.50 ms).
 w stored OHWI instead of HWIO: 1.01 (im2col) to 2.00 (loop) times as long; im2col 1.01, within the
   spread.
 
-error: largest distance from float64 in units of the published bound, right up to 1 · memory: peak
-  beside x, w and y · ratio: to the fastest median
+error: largest distance from float64 in units of the published bound, right up to 1 · measured peak:
+  beside x, w and y, Python's own objects included · ratio: to the least median
 * what hwio.conv runs by itself (method="auto")
 
 NumPy expressions, no hwio.conv around them:
@@ -581,8 +581,37 @@ def test_a_bare_expression_may_win():
 def test_restless_timings_are_called_so():
     calm = tuple(row("taps", w, 1e-6, std=0.1e-6) for w in ("HWIO", "OHWI", "OIHW", "HWOI"))
     wild = tuple(row("loop", w, 2e-6, std=0.6e-6) for w in ("HWIO", "OHWI"))
-    assert "Restless: 2 of 6 spread by over a quarter" in str(fabricated(rows=calm + wild))
-    assert "Restless" not in str(fabricated(rows=calm + wild[:1]))
+    text = str(fabricated(rows=calm + wild))
+    assert "Too restless to rank: 2 of 6 spread by over a quarter of their median." in text
+    assert "Fastest" not in text
+    assert "times as long" not in text
+    assert "restless" not in str(fabricated(rows=calm + wild[:1]))
+    text = str(fabricated(rows=wild[:1] + calm * 2))
+    assert (
+        "Too restless to rank: 1 of 9 spreads by over a quarter of its median, the first." in text
+    )
+
+
+def test_compiled_ways_are_marked():
+    found = fabricated(
+        rows=(row("direct", "HWIO", 1e-6), row("loop", "HWIO", 2e-6)),
+        case=replace(fabricated().case, auto="direct"),
+    )
+    assert "\ndirect (compiled) *  HWIO  1.00 µs" in str(found)
+    assert "Fastest: direct (compiled) on HWIO, 1.00 µs" in str(found)
+
+
+def test_lesser_columns_give_way_in_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = str(fabricated()).splitlines()
+    assert max(map(len, lines)) <= 80
+    head = next(line for line in lines if line.startswith("method"))
+    assert "runs × loops" not in head
+    assert "mean ± std" in head
+    monkeypatch.setenv("COLUMNS", "64")
+    lines = str(fabricated()).splitlines()
+    assert max(map(len, lines)) <= 64
+    assert "measured peak" in "\n".join(lines)
 
 
 def test_one_row_is_a_table():

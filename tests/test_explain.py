@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -10,7 +11,9 @@ import pytest
 
 import hwio
 from cases import CASES
+from hwio.engine import refusal
 from hwio.methods import METHODS
+from hwio.show.peak import peak_bytes
 from hwio.show.printing import count, numbers
 from hwio.show.reading import reading_table
 
@@ -26,6 +29,7 @@ layout NHWC,HWIO->NHWC   NHWC: TensorFlow, Keras, TFLite   HWIO: TensorFlow, Ker
 
 H  floor((5 + 0 + 0 − 1·(3−1) − 1) / 1) + 1 = 3
 W  floor((7 + 0 + 0 − 1·(3−1) − 1) / 1) + 1 = 5
+   floor((in + low + high − dilation·(kernel−1) − 1) / stride) + 1 = out
 
 one y number = 3·3·4 = 36 products     240 numbers, 8 640 multiply-adds
 patch matrix 30 × 36 = 1 080 numbers, 3.9 × x     broadcast temporary 8 640 numbers, 30.9 × x
@@ -194,7 +198,7 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.seen.add(tag)
         self.links += [k for k, _ in attributes if k in ("src", "href") or k.startswith("on")]
-        if tag not in ("br", "line", "rect"):
+        if tag not in ("br", "line", "rect", "meta"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attributes):
@@ -280,14 +284,63 @@ def test_data_for_programs():
 def test_ways_tell_their_memory_and_the_plan():
     said = hwio.explain(A_PREV, W).to_dict()
     geo = hwio.plan(A_PREV, W).geometry
-    assert [way["method"] for way in said["ways"]] == list(METHODS)
-    for way in said["ways"]:
+    readable = [way for way in said["ways"] if not way["compiled"]]
+    assert [way["method"] for way in readable] == list(METHODS)
+    for way in readable:
         assert way["workspace"] == METHODS[way["method"]].workspace(geo, 8)
     plan = hwio.plan(A_PREV, W)
     text = str(hwio.explain(A_PREV, W))
     assert f"auto takes {plan.method}: {plan.reason}" in re.sub(r"\s+", " ", text)
+    assert re.search(r"^ +needs at most$", text, re.M)
+    assert "error bounds: T1 measures" in text
+    assert "docs/reference/accuracy.md" in text
     for name, why in plan.rejected.items():
         assert re.search(rf"{name} .*{re.escape(why)}", text)
+
+
+def test_what_is_needed_at_most_holds_beside_buffers_and_small_objects():
+    x, w = np.ones((2, 20, 20, 4)), np.ones((3, 3, 4, 8))
+    buffers = 8192 * 8 + 30_000
+    for way in hwio.explain(x, w).to_dict()["ways"]:
+        call = partial(hwio.conv, x, w, method=way["method"])
+        call()
+        assert peak_bytes(call) <= way["workspace"] + buffers, way["method"]
+
+
+def test_tensordot_is_not_blamed_for_a_patch_matrix_that_im2col_holds_too():
+    small, large = (hwio.plan((1, side, side, 8), (3, 3, 8, 8)).rejected for side in (8, 100))
+    assert small["tensordot"] == "one product for all images: bits may change with the batch"
+    assert large["tensordot"] == "holds the whole patch matrix at once"
+
+
+@pytest.mark.skipif(bool(refusal()), reason="no compiled kernels here")
+def test_a_compiled_kernel_is_told_where_it_runs_and_where_it_does_not():
+    large = re.sub(r"\s+", " ", str(hwio.explain((1, 56, 56, 64), (3, 3, 64, 64))))
+    assert "→ direct (compiled) " in large
+    assert "auto takes direct (compiled): " in large
+    assert "without compiled kernels it would take im2col: one matrix product" in large
+    small = re.sub(r"\s+", " ", str(hwio.explain(A_PREV, W)))
+    assert "→ im2col " in small
+    assert "direct (compiled) 1.0 MiB about 30.3 µs per image, most of it to start the" in small
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_an_explanation_fits_the_terminal(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    layer = hwio.explain((1, 56, 56, 64), (3, 3, 64, 64), padding="same", stride=2)
+    for said in (hwio.explain(A_PREV, W, at=AT), layer):
+        lines = [line for line in str(said).splitlines() if "in NumPy:" not in line]
+        assert max(map(len, lines)) <= columns
+    if columns == 80:  # a long reason stays in its column
+        assert re.search(r"^ {30,}image$|^ {30,}\S.*would", str(layer), re.M)
+
+
+def test_a_page_stands_alone_and_a_notebook_gets_a_part():
+    said = hwio.explain(A_PREV, W, at=AT)
+    page = said.html()
+    assert page.startswith('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">')
+    assert said._repr_html_() in page
+    assert page.endswith("</html>\n")
 
 
 def test_a_way_asked_for_is_named_beside_auto_s_choice():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import hwio
 from cases import CASES, FAR, Case, normal_arrays
 from hwio.methods import METHODS
+from hwio.methods.accuracy import BOUNDS_MEAN
 from hwio.methods.im2col import PIECE, pieces
 from hwio.planner.choose import AUTO_WORKSPACE, COSTS, PRECISIONS
 from strategies import seeded_cases
@@ -110,7 +111,9 @@ def test_a_plan_reads_as_lines_and_cannot_be_changed():
     assert lines[0] == f"{plan.method}: {plan.reason}"
     if plan.kernel_reason:  # why no compiled kernel runs on arrays as small as these
         assert lines.pop(1) == f"  no compiled kernel: {plan.kernel_reason}"
-    assert lines[1:] == [f"  not {name}: {why}" for name, why in plan.rejected.items()]
+    assert lines[1:-1] == [f"  not {name}: {why}" for name, why in plan.rejected.items()]
+    assert lines[-1] == f"  {BOUNDS_MEAN}"
+    assert "  not fft: error bound T5 (whole image); precision='high' would admit it" in lines
     with pytest.raises(FrozenInstanceError):
         plan.method = "loop"
 

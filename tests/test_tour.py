@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 
 from hwio.cli import main
 from hwio.cli import photo as photo_step
-from hwio.cli.chapter import time_text
+from hwio.cli.chapter import refit, time_text
 from hwio.cli.filters import SIDE, filter_bank
+from hwio.cli.inputs import demo_arrays
+from hwio.cli.racing import race_layouts
+from hwio.cli.terminal import own_command
 from hwio.ops.conv import conv
 
 Capture = pytest.CaptureFixture[str]
@@ -63,6 +67,55 @@ def test_the_tour_without_extras(tmp_path: Path, capsys: Capture) -> None:
     assert main(["tour", "--quick", "--out", str(tmp_path / "tour-b")]) == 0
     again = capsys.readouterr().out
     assert told_without_times(again) == told_without_times(text)
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_tour_fits_a_narrow_terminal(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    assert main(["tour", "--quick"]) == 0
+    text = capsys.readouterr().out
+    code = "  # ("  # keeps its lines
+    assert not [line for line in text.splitlines() if len(line) > 80 and code not in line]
+    assert "\n  · With HWIO the 8 weights" in text
+
+
+def test_narrow_paragraphs_are_filled_and_tables_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    table = "    " + "one  " * 14
+    said = f"{'word ' * 14}\nmore\n{table}\n  · {'item ' * 14}\n    more"
+    *prose, last = refit(said).split("\n")
+    assert prose[1].endswith("word word more")
+    assert prose[2] == table
+    assert last.startswith("    ")
+    assert last.endswith("item more")
+
+
+def test_the_command_to_type_next_is_one_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / ".venv" / "bin"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(place / "python"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setenv("PATH", "")
+    assert own_command() == str(Path(".venv") / "bin" / "hwio")
+    monkeypatch.chdir("/")
+    assert own_command().endswith("hwio")
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert own_command() == "hwio"
+
+
+def test_the_layouts_ratio_is_the_quotient_of_what_is_shown() -> None:
+    x, w = demo_arrays()
+    chapter = race_layouts(x[:, :3, :3, :].copy(), w, quick=True)
+    for race in chapter.facts["seconds"].values():
+        assert race["ratio"] == race["OHWI"] / race["HWIO"]
+    columns = [[r[order] for r in chapter.facts["seconds"].values()] for order in ("HWIO", "OHWI")]
+    most = max(max(times) / min(times) for times in columns)
+    assert f"by up to {most:.1f} ×" in "\n".join(chapter.lines)
 
 
 @pytest.mark.usefixtures("bare")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hwio.cli.inputs import demo_arrays, note, read_input
+from hwio.cli.made_arrays import with_arrays
 from hwio.cli.terminal import print_json
 from hwio.errors import LayoutError, LimitError, OptionError, word
 from hwio.ops.convert import layout_recipe, to_layout
@@ -28,7 +29,7 @@ def run_explain(options: argparse.Namespace) -> int:
     x, w = _arrays(options)
     b = None if options.b is None else read_input(options.b, "b")
     said = explain(x, w, b, at=options.at, **_passed(options, "method"))
-    for name, draw in (("svg", said.svg), ("html", said._repr_html_)):
+    for name, draw in (("svg", said.svg), ("html", said.html)):
         path = getattr(options, name)
         if path is not None:
             drawn = draw()
@@ -72,6 +73,7 @@ def run_code(options: argparse.Namespace) -> int:
 
     x, w = _arrays(options)
     text = code(x, w, to=options.to, **_passed(options, "method"))
+    text = with_arrays(text, options, x, w)
     if options.json:
         print_json({"to": options.to, "code": text})
     else:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hwio.cli.chapter import Chapter, time_text
 from hwio.cli.filters import filter_bank
+from hwio.cli.terminal import own_command
 from hwio.ops.conv import conv
 from hwio.show.timing import measure
 
@@ -38,7 +39,7 @@ def filter_photo(folder: Path) -> Chapter:
     if missing:
         lines = [
             f"This step needs {', '.join(missing)}, not installed here; all other steps are done.",
-            'To see it:  pip install "hwio[tour]"   and again:  hwio tour',
+            f'To see it:  pip install "hwio[tour]"   and again:  {own_command()} tour',
         ]
         return Chapter(lines, {"missing": missing})
     from hwio.cli.picture import draw
@@ -65,14 +66,14 @@ def filter_photo(folder: Path) -> Chapter:
         "    x = hwio.conv(photo, np.full((2, 2, 1, 3), 0.25), stride=2, groups=3)",
         '    y = hwio.conv(x, w, b, padding="same", padding_mode="symmetric")',
         "",
-        f"    x  {x.shape}   NHWC   one photo, red, green and blue",
-        f"    w  {bank.w.shape}       HWIO   twelve filters of 9 × 9 taps on 3 colours",
-        f"    y  {y.shape}  NHWC   twelve answers, one channel per filter",
+        f"    x  {x.shape!s:<18}  NHWC   one photo, red, green and blue",
+        f"    w  {bank.w.shape!s:<18}  HWIO   twelve filters of 9 × 9 taps on 3 colours",
+        f"    y  {y.shape!s:<18}  NHWC   twelve answers, one channel per filter",
         "",
         f"{products / 1e6:.0f} million products in {time_text(seconds)}. Nothing here was trained: blur, edges, spots,",
         "stripes and colours are written down as numbers in w, and filter k is w[:, :, :, k].",
-        "One number by hand, on the rim of the helmet, where white lies under black:",
-        f"    y[0, {i}, {j}, {k}] = np.sum(x[0, {i - 4}:{i + 5}, {j - 4}:{j + 5}] * w[..., {k}]) + b[{k}] = {by_hand:.4f}",
+        f"One number by hand, y[0, {i}, {j}, {k}] on the rim of the helmet, where white lies under black:",
+        f"    np.sum(x[0, {i - 4}:{i + 5}, {j - 4}:{j + 5}] * w[..., {k}]) + b[{k}]  =  {by_hand:.4f}",
         f"hwio.conv says {y[0, i, j, k]:.4f}, close to 1, the most that edge filter can give.",
         "",
         f"The photo, the filters and their answers are drawn in {path}",

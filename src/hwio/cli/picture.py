@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 SIZE, DPI = (12.8, 8.3), 100  # inches, so 1280 × 830 pixels
 COLUMNS = 4
 LEFT, WIDE = 0.018, 0.3  # of the figure: where the text column starts, and how wide it is
-SIGNED = "RdBu_r"  # blue below 0, white at 0, red above: safe for colour-blind eyes
+SIGNED = (
+    "PuOr_r"  # purple below 0, white at 0, orange above: neither looks like a colour of the photo
+)
+SCALE = "±0.50 under a name: there the colours end at −0.50 and +0.50"
 INK, QUIET, LINE = "#1a1a1a", "#666666", "#999999"
 CLOSE_UP = 11  # the filter that is shown plane by plane: its planes differ
 GREYS, RAMP, COLOURS = 36, 37, 100  # entries of the palette
@@ -85,15 +88,16 @@ def _draw_planes(figure: Any, bank: Bank) -> None:
 
 def _draw_key(figure: Any) -> None:
     """Draw what the colours of signed answers mean."""
-    axes = _axes(figure, (LEFT, 0.056, WIDE, 0.017))
+    axes = _axes(figure, (LEFT, 0.06, WIDE, 0.017))
     ramp = np.linspace(-1, 1, 64)[None]
     axes.imshow(ramp, cmap=SIGNED, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
     for at, said, side in (
-        (0, "the opposite", "left"),
+        (0, "−, the opposite", "left"),
         (0.5, "0", "center"),
-        (1, "like the filter", "right"),
+        (1, "+, like the filter", "right"),
     ):
-        _write(figure, LEFT + WIDE * at, 0.046, said, 8.6, color=QUIET, ha=side)
+        _write(figure, LEFT + WIDE * at, 0.05, said, 8.6, color=QUIET, ha=side)
+    _write(figure, LEFT, 0.027, SCALE, 8.2, color=QUIET)
 
 
 def _draw_answer(figure: Any, bank: Bank, answer: Array, k: int) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.cli.chapter import Chapter, time_text
-from hwio.methods import METHODS
 from hwio.ops.conv import conv
+from hwio.planner.ways import ALL_WAYS, label
 from hwio.show.compare import compare
+from hwio.show.printing import wrapped
+from hwio.show.sentences import restless
 from hwio.show.timing import fill, time_run
 
 if TYPE_CHECKING:
@@ -50,14 +52,15 @@ def agree(found: Comparison, x: Array, w: Array) -> Chapter:
     w : array, shape (kh, kw, c, k)
     """
     rows = {row.method: row for row in found.rows}
-    own = [rows[name] for name in METHODS if name in rows]
+    own = [rows[name] for name in ALL_WAYS if name in rows]
+    wide = max(len(label(row.method)) for row in own) + 1
     lines = [
         "All of these compute the same sums. They round differently, because they add in another",
         "order; so the question is not whether the last digits agree, but whether each result lies",
         "within the bound that mathematics gives for its way. Error 1 would be the most allowed:",
         "",
-        f"    {'way':<11}{'error':>7}    what it does",
-        *(f"    {r.method:<11}{r.error:7.2f}    {METHODS[r.method].idea}" for r in own),
+        f"    {'way':<{wide}}{'error':>7}   what it does",
+        *(f"    {label(r.method):<{wide}}{r.error:7.2f}   {ALL_WAYS[r.method].idea}" for r in own),
         "",
         "All agree."
         if found.agree
@@ -87,17 +90,22 @@ def race(piece: Comparison, whole: Comparison) -> Chapter:
     loop, best = by_whole["loop"], by_whole[order[0]]
     own = by_whole[whole.case.auto]
     faster = f"{loop.median / own.median:.0f} × faster than the loop"
+    if restless(whole):
+        faster = "too restless to rank: the machine was busy"
     lines = [
         "Measured just now, on this machine; medians, so that a hiccup does not count.",
-        f"    {whole.machine}"[:100],
+        *wrapped(f"    {whole.machine}"),
         "The slice is A_prev[:, :3, :3, :]: one window of each image.",
         "",
-        f"    {'':<14}{'slice (2,3,3,4)':>17}{'whole (2,5,7,4)':>18}{'peak memory':>14}",
+        f"    {'':<19}{'slice (2,3,3,4)':>17}{'whole (2,5,7,4)':>18}{'measured peak':>16}",
         *(_line(name, by_piece.get(name), by_whole[name], whole.case.auto) for name in order),
+        "",
+        "The measured peak is what one call holds beside x, w and y, Python's own objects included:",
+        "2 KiB for any call, some 16 for the loop. (hwio explain tells the estimate for arrays alone.)",
         "",
         "Names with a dot or an @ are bare NumPy expressions on the arrays; the others are the same",
         "ideas through hwio.conv(x, w, method=...), which also checks, pads and groups.",
-        f"hwio.conv picks {whole.case.auto} here (*): {time_text(own.median)}, {faster}.",
+        f"hwio.conv picks {label(whole.case.auto)} here (*): {time_text(own.median)}, {faster}.",
     ]
     times = {
         name: {"slice": _median(by_piece.get(name)), "whole": by_whole[name].median}
@@ -108,10 +116,10 @@ def race(piece: Comparison, whole: Comparison) -> Chapter:
 
 def _line(name: str, piece: Row | None, whole: Row, auto: str) -> str:
     """Write one row of the times."""
-    label = f"{name} *" if name == auto else name
+    name = f"{label(name)} *" if name == auto else label(name)
     short = time_text(piece.median) if piece is not None else "–"
     memory = f"{whole.peak / 1024:,.1f} KiB"
-    return f"    {label:<14}{short:>17}{time_text(whole.median):>18}{memory:>14}"
+    return f"    {name:<19}{short:>17}{time_text(whole.median):>18}{memory:>16}"
 
 
 def _median(row: Row | None) -> float | None:
@@ -154,16 +162,19 @@ def race_layouts(x: Array, w: Array, *, quick: bool) -> Chapter:
     rounds, seconds = (5, 0.001) if quick else (21, 0.003)
     races = {name: _side_by_side(*pair, rounds, seconds) for name, pair in pairs.items()}
     orders = max(max(r.ratio, 1 / r.ratio) for r in races.values())
-    ways = max(r.last for r in races.values()) / min(r.last for r in races.values())
+    columns = [[r.last for r in races.values()], [r.lead for r in races.values()]]
+    ways = max(max(column) / min(column) for column in columns)
     lines = [
         "Many believe that filters-last must be faster. Four ways of writing the sum for the slice,",
         "on the same weights stored in both orders:",
         "",
-        f"    {'':<24}{'HWIO':>9}{'OHWI':>11}    OHWI / HWIO, and the middle half of {rounds} rounds",
+        f"    {'':<24}{'HWIO':>9}{'OHWI':>11}   OHWI / HWIO   middle half",
         *(_versus(name, race) for name, race in races.items()),
         "",
-        "Where the middle half holds 1, no difference was seen. From one order to the other a way",
-        f"changes by up to {orders:.1f} ×; from one way to another, by up to {ways:.1f} ×.",
+        f"The times are medians of {rounds} rounds, OHWI / HWIO is their quotient. Taken round by round,",
+        "the middle half of the quotients lies between the last two numbers: where they hold 1, no",
+        f"difference was seen. From one order to the other a way changes by up to {orders:.1f} ×; from one",
+        f"way to another, in the same order, by up to {ways:.1f} ×.",
         "",
         *_WHY,
     ]
@@ -190,8 +201,12 @@ class _Race:
     last: float
     lead: float
     low: float
-    ratio: float
     high: float
+
+    @property
+    def ratio(self) -> float:
+        """The quotient of the two medians, as a reader would take it."""
+        return self.lead / self.last
 
 
 def _side_by_side(
@@ -202,11 +217,11 @@ def _side_by_side(
     runs = [(time_run(last, loops), time_run(lead, loops)) for _ in range(rounds)]
     times = np.array(runs) / loops  # (rounds, 2)
     middle = np.median(times, axis=0)
-    low, ratio, high = np.quantile(times[:, 1] / times[:, 0], [0.25, 0.5, 0.75])
-    return _Race(float(middle[0]), float(middle[1]), float(low), float(ratio), float(high))
+    low, high = np.quantile(times[:, 1] / times[:, 0], [0.25, 0.75])
+    return _Race(float(middle[0]), float(middle[1]), float(low), float(high))
 
 
 def _versus(name: str, race: _Race) -> str:
     """Write one expression's two times, and their ratio with its spread."""
     times = f"{time_text(race.last):>9}{time_text(race.lead):>11}"
-    return f"    {name:<24}{times}    {race.ratio:.2f}   {race.low:.2f} to {race.high:.2f}"
+    return f"    {name:<24}{times}   {race.ratio:>11.2f}   {race.low:.2f} to {race.high:.2f}"

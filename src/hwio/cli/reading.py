@@ -48,7 +48,7 @@ def read_weights(w: Array) -> Chapter:
         "",
         "Would you rather have the filters first? Two moves give the shape (8, 3, 3, 4):",
         "    np.moveaxis(W, -1, 0)     a view: each number stays with its filter",
-        "    W.reshape(8, 3, 3, 4)     legal, and wrong: it cuts W into 8 pieces as it lies",
+        "    W.reshape(8, 3, 3, 4)     legal, and wrong: it cuts W as it lies in 8 pieces",
         f'In-channel 0 of "filter {k}", three times:',
         "",
         *planes,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -26,6 +28,20 @@ def styled(text: str, style: str, stream: TextIO) -> str:
     """
     wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if wanted else text
+
+
+def own_command() -> str:
+    """Return what a reader can type to run ``hwio``: its path, where it is not on PATH.
+
+    That is so after ``make tour``, which installs into .venv and activates nothing.
+    """
+    here = Path(sys.executable).parent / "hwio"
+    if shutil.which("hwio") or sys.prefix == sys.base_prefix:
+        return "hwio"
+    try:
+        return str(here.relative_to(Path.cwd()))
+    except ValueError:  # an environment elsewhere
+        return "hwio"
 
 
 def print_error(name: str, message: str) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hwio.cli.chapter import Chapter
+from hwio.cli.chapter import Chapter, refit
 from hwio.cli.inputs import demo_arrays
 from hwio.cli.photo import filter_photo
 from hwio.cli.racing import agree, race, race_layouts, run_all
 from hwio.cli.reading import AT, read_weights, trace_one
-from hwio.cli.terminal import styled
+from hwio.cli.terminal import own_command, styled
 from hwio.show.code import code
 from hwio.show.explain import explain
 
@@ -78,7 +78,8 @@ def tour(folder: Path, *, quick: bool = False, silent: bool = False) -> dict[str
         files += found.files
     say(f"\n\nDone in {time.monotonic() - start:.0f} s. Written for you:")
     say("\n".join(f"    {path}" for path in files))
-    say("Next:  hwio explain YOUR_X.npy YOUR_W.npy   or   hwio --help")
+    hwio = own_command()
+    say(f"Next:  {hwio} explain YOUR_X.npy YOUR_W.npy\n or:   {hwio} --help")
     agreed = facts["Every way gives the same numbers"]["agree"]
     return {"agree": agreed, "chapters": facts, "files": [str(path) for path in files]}
 
@@ -131,7 +132,7 @@ def run_later(work: Callable[[], Any]) -> Callable[[], Any]:
 
 def _print(text: str) -> None:
     """Print at once, so that a reader sees each step as it comes."""
-    print(text, flush=True)
+    print(refit(text), flush=True)
 
 
 def _quiet(text: str) -> None:

@@ -53,14 +53,14 @@ KERNELS: dict[str, Kernel] = {
     "depthwise": Kernel(
         "depthwise",
         twin="taps",
-        idea="vectors of channels, each with its own filter",
+        idea="channels side by side, each with its own filter",
         kinds=("f4", "f8"),
         refuses=_depthwise_only,
     ),
     "direct": Kernel(
         "direct",
         twin="im2col",
-        idea="pixels × filters of sums in registers over the whole reduction",
+        idea="sums of pixels × filters stay in registers",
         kinds=("f4", "f8"),
         refuses=_any,
     ),

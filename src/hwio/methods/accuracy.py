@@ -97,6 +97,13 @@ def _f4(x: Array, w: Array, geo: Geometry, u: float) -> Array:
     return tile_bound(x, w, geo, u, 4)
 
 
+# what a bound measures an error by, in plain words
+MEANINGS = {"T1": "its own products", "T4": "tile", "T5": "whole image"}
+BOUNDS_MEAN = (
+    "error bounds: T1 measures a number's error by its own products, T4 by the tile around it, T5 "
+    "by the whole image (docs/reference/accuracy.md)"
+)
+
 BOUNDS: dict[str, Callable[[Array, Array, Geometry, float], Array]] = {
     "T1": direct_bound,
     "T4_2": _f2,

@@ -32,7 +32,7 @@ class Method:
     formula : str
         One line of NumPy or mathematics.
     workspace : callable
-        ``f(geo, itemsize) -> bytes`` of the largest temporary, beside x, w and y.
+        ``f(geo, itemsize) -> bytes`` that it allocates at most, beside x, w and y.
     bound : str
         Key of the error bound that it keeps, in ``hwio.methods.accuracy.BOUNDS``.
     refuses : callable

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from hwio.engine.registry import KERNELS
 from hwio.methods import METHODS
+from hwio.methods.accuracy import MEANINGS
 from hwio.methods.fft import fast_length
-from hwio.planner.kernels import choose_kernel, kernel_bytes
+from hwio.methods.im2col import PIECE
+from hwio.planner.kernels import LAUNCH_US, choose_kernel, kernel_bytes
 from hwio.planner.plan import Plan
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ _ONLY_SHOWN = {
     "loop": "the definition; one NumPy call for every output number",
     "broadcast": "holds every product at once",
     "einsum": "adds products as they come, without a matrix product",
-    "tensordot": "holds the whole patch matrix at once",
+    "tensordot": "one product for all images: bits may change with the batch",
 }
 
 
@@ -105,20 +107,36 @@ def _with_kernel(plan: Plan, kind: str, itemsize: int, cost: float) -> Plan:
     if found.name is None or found.cost >= cost:
         why = found.reason
         if found.name:
-            why = f"{found.name} would take about {_time(found.cost)}, most of it the way there"
+            why = f"{found.name} would take {_kernel_time(found.cost)}"
         return replace(plan, kernel_reason=why)
     reason = f"{found.reason}; about {_time(found.cost)} per image on one core"
     room = kernel_bytes(geo, itemsize)
     return replace(plan, workspace=room, kernel=found.name, kernel_reason=reason)
 
 
-def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int) -> str | None:
+def _kernel_time(cost: float) -> str:
+    """Write a kernel's time for one image, and whether starting it is what takes it."""
+    start = ", most of it to start the kernel" if cost < 2 * LAUNCH_US else ""
+    return f"about {_time(cost)} per image{start}"
+
+
+def other_kernel(auto: Plan, name: str) -> str:
+    """Say why auto does not take a compiled kernel that could serve."""
+    if auto.kernel:
+        return f"{auto.kernel} comes before it"
+    return auto.kernel_reason.partition(" would take ")[2] or auto.kernel_reason
+
+
+def _refusal(name: str, geo: Geometry, precision: str, own: int, itemsize: int) -> str | None:
     """Return why a method is no candidate for auto."""
     method = METHODS[name]
     if name not in COSTS:
+        if name == "tensordot" and own > PIECE:
+            return "holds the whole patch matrix at once"
         return _ONLY_SHOWN.get(name, "auto has no estimate of its time")
+    bound = method.bound[:2]
     if method.transforms and precision == "highest":
-        return f"keeps the bound {method.bound[:2]} only; precision='high' would admit it"
+        return f"error bound {bound} ({MEANINGS[bound]}); precision='high' would admit it"
     why = method.refuses(geo)
     if why:
         return why
@@ -126,8 +144,8 @@ def _refusal(name: str, geo: Geometry, precision: str, space: int, itemsize: int
         return "many small products in grouped convolution"
     image = prod(geo.padded_size) * geo.in_channels + geo.pixels * geo.out_channels
     room = max(AUTO_WORKSPACE, image * itemsize)
-    if name != "im2col" and space > room:
-        return f"needs {space / 2**20:.0f} MiB beside the arrays"
+    if name != "im2col" and own > room:
+        return f"needs {own / 2**20:.0f} MiB beside the arrays"
     return None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hwio.methods.accuracy import BOUNDS_MEAN
+
 if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
 
@@ -23,7 +25,7 @@ class Plan:
         Every other method and why not.
     geometry : Geometry
     workspace : int
-        Bytes of the largest temporary, padding included.
+        Bytes that it allocates at most beside x, w and y, padding included.
     kernel : str or None
         The compiled way that runs instead, or None.
     kernel_reason : str
@@ -47,10 +49,12 @@ class Plan:
         """Lay the decision out in lines."""
         if self.kernel:
             lines = [f"{self.kernel} (compiled): {self.kernel_reason}"]
-            lines.append(f"  its readable twin here: {self.method}")
+            lines.append(f"  without compiled kernels it would be {self.method}: {self.reason}")
         else:
             lines = [f"{self.method}: {self.reason}"]
             if self.kernel_reason:
                 lines.append(f"  no compiled kernel: {self.kernel_reason}")
         lines += [f"  not {name}: {why}" for name, why in self.rejected.items()]
+        if any("bound T" in line for line in lines):
+            lines.append(f"  {BOUNDS_MEAN}")
         return "\n".join(lines)

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 ALL_WAYS: dict[str, Method | Kernel] = {**METHODS, **KERNELS}
 
 
+def label(name: str) -> str:
+    """Name a way in tables; those that are compiled say so.
+
+    Examples
+    --------
+    >>> label("im2col"), label("direct")
+    ('im2col', 'direct (compiled)')
+    """
+    return f"{name} (compiled)" if name in KERNELS else name
+
+
 def ways() -> Mapping[str, Method | Kernel]:
     """Return all ways that can run in this process, readable ones first."""
     return dict(METHODS) if refusal() else ALL_WAYS

@@ -79,8 +79,8 @@ def compare(
     Notes
     -----
     The error is the largest abs(y - reference) in units of the bound that is published for the way
-    (``hwio.methods.accuracy``), so 1 is the most that is right; integers must be exact. Memory is
-    the peak that NumPy and Python held during one call, beside x, w and y.
+    (``hwio.methods.accuracy``), so 1 is the most that is right; integers must be exact. The
+    measured peak is what NumPy and Python held at once during one call, beside x, w and y.
 
     Examples
     --------
@@ -205,7 +205,7 @@ def _case(call: Call, reference: Reference, options: dict[str, Any]) -> Case:
         dtype=str(problem.result),
         options=", ".join(f"{key}={value!r}" for key, value in typed.items()),
         macs=geo.macs,
-        auto=problem.plan.method,
+        auto=problem.plan.way,
         reference=reference.text,
     )
 

@@ -26,11 +26,11 @@ class Comparison(Findings):
     """
 
     def __repr__(self) -> str:
-        """Lay everything out as a table for a terminal, at most 100 columns wide."""
+        """Lay everything out as a table for a terminal, as wide as that, at most 100 columns."""
         return table(self)
 
     def __str__(self) -> str:
-        """Lay everything out as a table for a terminal, at most 100 columns wide."""
+        """Lay everything out as a table for a terminal, as wide as that, at most 100 columns."""
         return table(self)
 
     def _repr_html_(self) -> str:

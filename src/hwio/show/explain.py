@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwio.show.case import read_case
 from hwio.show.expression import code_of, expression
-from hwio.show.html import html_page
+from hwio.show.html import html_page, html_part
 from hwio.show.printing import plain
 from hwio.show.reading import reading_table
 from hwio.show.summary import (
@@ -46,7 +46,7 @@ class Explanation:
     trace: Trace | None
 
     def __str__(self) -> str:
-        """Lay everything out as plain text of at most 100 columns."""
+        """Lay everything out as plain text, as wide as the terminal, at most 100 columns."""
         before, after = self._tables()
         parts = [table.lines() for table in before]
         if self.trace is not None:
@@ -57,12 +57,12 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """Return the rich form for notebooks."""
-        return self.html()
+        before, after = self._tables()
+        return html_part(before, self.trace, after, self.svg())
 
     def html(self) -> str:
-        """Return self-contained HTML: the picture, the tables, no scripts."""
-        before, after = self._tables()
-        return html_page(before, self.trace, after, self.svg())
+        """Return a whole page, self-contained: the picture, the tables, no scripts."""
+        return html_page(self._repr_html_())
 
     def svg(self) -> str:
         """Return a picture of window, filter and output; the first number's if none was traced."""
@@ -164,6 +164,7 @@ def explain(x: Any, w: Any, b: Any = None, *, at: Any = None, **options: Any) ->
     layout NWC,WIO->NWC   NWC: TensorFlow, Keras   WIO: TensorFlow, Keras
     <BLANKLINE>
     W  floor((4 + 0 + 0 − 1·(2−1) − 1) / 1) + 1 = 3
+       floor((in + low + high − dilation·(kernel−1) − 1) / stride) + 1 = out
     <BLANKLINE>
     one y number = 2·1 = 2 products     3 numbers, 6 multiply-adds
     ...

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwio.errors import ArgumentTypeError, LayoutError, OptionError, ShapeError, word
 from hwio.shapes.layout import SPATIAL, WEIGHT_LAYOUTS, describe, read_layout
-from hwio.show.printing import WIDTH, aligned, count, plural, wrapped
+from hwio.show.printing import aligned, count, plural, width, wrapped
 from hwio.types import Array
 
 _STRIP = 8  # numbers of a strip's block that are drawn, at least
@@ -183,9 +183,10 @@ class MemoryMap:
             for s in self.storages
         ]
         lines = aligned(rows)
-        if max(map(len, lines)) > WIDTH:  # strips go below
-            short = aligned([row[:4] for row in rows])
-            strips = [[f"    {part}" for part in row[4:]] for row in rows]
+        if max(map(len, lines)) > width():  # strips go below
+            kept = 4 if max(map(len, aligned([row[:4] for row in rows]))) <= width() else 3
+            short = aligned([row[:kept] for row in rows])
+            strips = [[f"    {' '.join(row[kept:])}"] * (len(row) > kept) for row in rows]
             lines = [
                 part for line, strip in zip(short, strips, strict=True) for part in (line, *strip)
             ]
@@ -199,7 +200,7 @@ class MemoryMap:
         depth = prod(self.shape) // filters
         forms = [f"{s.letters} {s.matrix() or 'copy'}" for s in self.storages]
         lines = [f"As the {count(depth)} × {count(filters)} matrix:  {' · '.join(forms)}"]
-        if len(lines[0]) > WIDTH:
+        if len(lines[0]) > width():
             lines = [lines[0].partition(":")[0] + ":", *(f"  {form}" for form in forms)]
         space = SPATIAL[len(self.shape) - 2]
         for s in self.storages:

@@ -1,7 +1,8 @@
 """Peak temporary memory of a call, as Python's tracemalloc sees it.
 
 NumPy reports the memory of its arrays there. What a BLAS library keeps for itself is not seen, and
-Python's own small objects, a kilobyte or two, are.
+Python's own small objects are, 2 KiB for a call and up to 20 KiB for a loop, and so are the buffers
+through which NumPy adds, up to 8192 numbers.
 """
 
 from __future__ import annotations

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import Any
 
 import numpy as np
 
-WIDTH = 100  # columns of a terminal that every text fits
+LEAST, MOST = 60, 100  # columns that texts are laid out for
+
+
+def width() -> int:
+    """Return how many columns a line may take: the terminal's, at most 100; 100 where there is none.
+
+    COLUMNS=80 in the environment asks for 80.
+    """
+    return min(MOST, max(LEAST, get_terminal_size((MOST, 24)).columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +43,16 @@ class Table:
     head: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Lay the table out in at most ``WIDTH`` columns."""
+        """Lay the table out in at most ``width()`` columns."""
         indent = "  " if self.title else ""
         rows = [self.head, *self.rows] if self.head else list(self.rows)
         lines = wrapped(self.title) if self.title else []
-        lines += [line for row in aligned(rows) for line in wrapped(indent + row)]
+        for row, line in zip(rows, aligned(rows), strict=True):
+            column = len(indent + line) - len(row[-1].strip()) if row else 0
+            hang = (
+                column if column <= width() * 3 // 5 else None
+            )  # a long last cell stays in its column
+            lines += wrapped(indent + line, hang)
         return lines + [line for note in self.notes for line in wrapped(indent + note)]
 
 
@@ -56,14 +71,28 @@ def aligned(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
     return [gap.join(f"{cell:<{size}}" for cell, size in pair).rstrip() for pair in pairs]
 
 
-def wrapped(line: str) -> list[str]:
-    """Break a line that is too wide; what follows is indented under it."""
-    if len(line) <= WIDTH:
+def wrapped(line: str, hang: int | None = None) -> list[str]:
+    """Break a line that is too wide; what follows is indented by ``hang``, or by 4 more."""
+    if len(line) <= width():
         return [line]
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.wrap(
-        line, WIDTH, subsequent_indent=indent, drop_whitespace=True, break_on_hyphens=False
+    if hang is None:
+        hang = len(line) - len(line.lstrip()) + 4
+    return filled(line, later=" " * hang)
+
+
+def filled(text: str, first: str = "", later: str = "") -> list[str]:
+    """Break text into lines; a number such as 8 640, or 4.7 ×, stays whole."""
+    whole = re.sub(r"(?<=\d) (?=\d{3}\b|×)", "\xa0", text)
+    lines = textwrap.wrap(
+        whole, width(), initial_indent=first, subsequent_indent=later, break_on_hyphens=False
     )
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def joined(parts: Sequence[str], gap: str = "   ") -> list[str]:
+    """Put parts on one line, or on lines of their own where it would be too wide."""
+    line = gap.join(part for part in parts if part)
+    return [line] if len(line) <= width() else [part for part in parts if part]
 
 
 def count(number: int) -> str:

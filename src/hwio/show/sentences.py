@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
+from hwio.planner.ways import label
+
 if TYPE_CHECKING:
     from hwio.show.findings import Findings, Row
 
@@ -36,13 +38,24 @@ def sentences(found: Findings) -> list[str]:
     -------
     list of str
     """
+    if restless(found):
+        return [_agreement(found), _unrest(found)]
     return [
         _agreement(found),
         _fastest(found),
         *_orders(found, "w_layout"),
         *_orders(found, "x_layout"),
-        *_unrest(found),
     ]
+
+
+def restless(found: Findings) -> bool:
+    """Tell whether rows vary so much that their order means little: many of them, or the first."""
+    wild = [_is_wild(row) for row in found.rows]
+    return wild[0] or sum(wild) > len(wild) / 4
+
+
+def _is_wild(row: Row) -> bool:
+    return row.std > row.median / 4
 
 
 def skipped_lines(found: Findings) -> list[str]:
@@ -175,14 +188,15 @@ def _fastest(found: Findings) -> str:
     return text + "."
 
 
-def _unrest(found: Findings) -> Iterator[str]:
-    """Warn where many rows vary so much that their order means little."""
-    wild = sum(row.std > row.median / 4 for row in found.rows)
-    if wild > len(found.rows) / 4:
-        yield (
-            f"Restless: {wild} of {len(found.rows)} spread by over a quarter of their median. The "
-            "machine was busy, or BLAS threads waited for each other (OPENBLAS_NUM_THREADS=1)."
-        )
+def _unrest(found: Findings) -> str:
+    """Say why nobody is called the fastest."""
+    wild = sum(_is_wild(row) for row in found.rows)
+    verb = "spreads by over a quarter of its" if wild == 1 else "spread by over a quarter of their"
+    first = ", the first" if wild == 1 < len(found.rows) else ""
+    return (
+        f"Too restless to rank: {wild} of {len(found.rows)} {verb} median{first}. The machine was "
+        "busy, or BLAS threads waited for each other (OPENBLAS_NUM_THREADS=1)."
+    )
 
 
 def _orders(found: Findings, side: Side) -> Iterator[str]:
@@ -232,7 +246,7 @@ def _plain_first(letters: str) -> tuple[bool, bool, str]:
 
 def _name(row: Row) -> str:
     """Name a row."""
-    return row.method if row.expression else f"{row.method} on {row.w_layout}"
+    return row.method if row.expression else f"{label(row.method)} on {row.w_layout}"
 
 
 def _on(method: str, where: list[str]) -> str:

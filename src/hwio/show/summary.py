@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.methods import METHODS
+from hwio.engine.registry import KERNELS
+from hwio.methods.accuracy import BOUNDS_MEAN
 from hwio.ops.memory import size
-from hwio.planner.choose import choose
+from hwio.planner.choose import choose, other_kernel
+from hwio.planner.ways import label
+from hwio.planner.ways import ways as all_ways
 from hwio.shapes.geometry import arithmetic
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS
-from hwio.show.printing import WIDTH, Table, count, plural
+from hwio.show.printing import Table, count, joined, plural
 
 if TYPE_CHECKING:
     from hwio.show.case import Case
 
 _SIDES = {"D": "deep", "H": "high", "W": "wide"}
+SIZE_RULE = "floor((in + low + high − dilation·(kernel−1) − 1) / stride) + 1 = out"
+MEMORY_MEANS = (
+    "needs at most: an estimate of the arrays beside x, w and y; compare measures NumPy's buffers "
+    "and Python's objects too, some 2 to 100 KiB more"
+)
 _NOUNS = {"N": "image", "C": "channel", "I": "in-channel", "O": "filter"}
 
 
@@ -61,7 +69,7 @@ def _layout_notes(case: Case) -> list[str]:
         notes.append(f"{letters}: {owner or 'an order of your own'}")
     owner = WEIGHT_LAYOUTS[lay.ndim].get(lay.w)
     notes.append(f"{lay.w}: {owner or 'an order of your own'}")
-    return [f"layout {lay.text}   " + "   ".join(notes)]
+    return joined([f"layout {lay.text}", *notes])
 
 
 def options_table(case: Case) -> Table | None:
@@ -116,7 +124,7 @@ def sizes_table(case: Case) -> Table:
     for i, axis in enumerate(geo.letters):
         sizes = geo.in_size[i], geo.padding[i], geo.kernel[i], geo.dilation[i], geo.stride[i]
         rows.append((axis, arithmetic(*sizes)))
-    return Table("", tuple(rows))
+    return Table("", tuple(rows), (f"   {SIZE_RULE}",))
 
 
 def counts(case: Case) -> dict[str, int]:
@@ -158,10 +166,9 @@ def counts_table(case: Case) -> Table:
         for name, dtype in zip("xwy", (*case.dtypes[:2], case.problem.result), strict=True)
     )
     patch = f"{patch} = {_relative(case, n['patch_numbers'])}"
-    lines = [f"{product}     {cost}", f"{patch}     {temporary}", f"bytes: {sizes}"]
-    if len(lines[1]) > WIDTH:
-        lines[1:2] = [patch, temporary]
-    return Table("", (), tuple(lines))
+    pairs = (product, cost), (patch, temporary)
+    lines = [line for pair in pairs for line in joined(pair, gap="     ")]
+    return Table("", (), (*lines, f"bytes: {sizes}"))
 
 
 def _relative(case: Case, numbers: int) -> str:
@@ -172,56 +179,59 @@ def _relative(case: Case, numbers: int) -> str:
 
 
 def ways(case: Case) -> list[dict[str, Any]]:
-    """List every way with its largest temporary and what the planner says of it.
+    """List every way with the memory it needs and what the planner says of it.
 
     Returns
     -------
     list of dict
-        method, idea, formula, workspace (bytes), runs (bool), why.
+        method, compiled (bool), idea, formula, workspace (bytes), runs (bool), auto (bool), why.
     """
     geo, problem = case.geo, case.problem
-    item = (problem.compute or np.dtype(np.float64)).itemsize
+    dtype = problem.compute or np.dtype(np.float64)
     precision = case.options.get("precision", "highest")
-    auto = choose(geo, item, precision)
+    auto = choose(geo, dtype.itemsize, precision, kind=dtype.str[1:])
+    numpy_only = choose(geo, dtype.itemsize, precision)
     found = []
-    for name, method in METHODS.items():
-        why = auto.rejected.get(name, auto.reason)
-        refused = method.refuses(geo)
+    for name, way in all_ways().items():
+        if name in KERNELS and (way.refuses(geo) or dtype.str[1:] not in KERNELS[name].kinds):
+            continue  # made for other cases
+        if name in KERNELS:
+            why = auto.kernel_reason if auto.kernel == name else other_kernel(auto, name)
+        else:
+            why = numpy_only.rejected.get(name, numpy_only.reason)
+        workspace = choose(geo, dtype.itemsize, precision, name, dtype.str[1:]).workspace
         found.append(
             {
                 "method": name,
-                "idea": method.idea,
-                "formula": method.formula,
-                "workspace": choose(geo, item, precision, name).workspace,
-                "runs": name == problem.plan.method,
-                "auto": name == auto.method,
-                "why": refused or why,
+                "compiled": name in KERNELS,
+                "idea": way.idea,
+                "formula": getattr(way, "formula", ""),
+                "workspace": workspace,
+                "runs": name == problem.plan.way,
+                "auto": name == auto.way,
+                "why": way.refuses(geo) or why,
             }
         )
-    return found
+    return sorted(found, key=lambda way: not way["compiled"])
 
 
 def ways_table(case: Case) -> Table:
-    """Show what each way allocates and why auto takes it or not."""
-    rows = []
-    for way in ways(case):
+    """Show what each way needs and why auto takes it or not."""
+    rows: list[tuple[str, ...]] = []
+    listed = ways(case)
+    for way in listed:
         mark = "→" if way["runs"] else ""
-        rows.append((mark, way["method"], f"{size(way['workspace']):>9}", way["why"]))
-    auto = next(way for way in ways(case) if way["auto"])
-    notes = [f"auto takes {auto['method']}: {auto['why']}"]
+        why = "auto takes this one" if way["auto"] else way["why"]
+        rows.append((mark, label(way["method"]), f"{size(way['workspace']):>13}", why))
+    auto, plan = next(way for way in listed if way["auto"]), case.problem.plan
+    notes = [f"auto takes {label(auto['method'])}: {auto['why']}"]
     if case.options.get("method", "auto") != "auto":
-        notes.insert(0, f"{case.problem.plan.way} runs, as asked for")
-    elif case.problem.plan.kernel:
-        plan = case.problem.plan
-        notes = [
-            f"auto takes the compiled kernel {plan.kernel}: {plan.kernel_reason}",
-            f"{size(plan.workspace)} beside the arrays; without it, auto would take {plan.method}",
-        ]
-    elif case.problem.plan.kernel_reason:
-        notes.append(f"no compiled kernel: {case.problem.plan.kernel_reason}")
-    for row, way in zip(range(len(rows)), ways(case), strict=True):
-        if way["auto"]:
-            rows[row] = (*rows[row][:3], "auto takes this one")
-    return Table(
-        "Ways of computing it, and the largest temporary of each", tuple(rows), tuple(notes)
-    )
+        notes.insert(0, f"{label(plan.way)} runs, as asked for")
+    elif plan.kernel:
+        notes.append(f"without compiled kernels it would take {plan.method}: {plan.reason}")
+    elif plan.kernel_reason and not any(way["compiled"] for way in listed):
+        notes.append(f"no compiled kernel: {plan.kernel_reason}")
+    notes += [BOUNDS_MEAN] if any("bound T" in way["why"] for way in listed) else []
+    notes.append(MEMORY_MEANS)
+    head = ("", "", "needs at most")
+    return Table("Ways of computing it", tuple(rows), tuple(notes), head)

@@ -106,8 +106,8 @@ def picture(found: Trace) -> str:
         _heading(art, found, i, left, top)
         draw(art, found, panel, left, top + 28 + (high - panel.high) / 2)
         if i < 2:
-            middle = left + panel.wide + gap * 0.45
-            art.text(middle, top + 8 + high / 2, "×="[i], 21, "middle", "soft")
+            middle = left + panel.wide + gap / 2
+            art.text(middle, top + 24 + high / 2, "×="[i], 21, "middle", "soft")
         left += panel.wide + gap
     bottom = _legend(art, found, top + 28 + high + 28)
     return element(art, bottom, *_told(found))
@@ -265,7 +265,13 @@ def _grid_of_w(art: Drawing, found: Trace, i: int, side: float, x: float, y: flo
         return
     part = products[..., c] if d is None else products[d][..., c]
     with np.errstate(all="ignore"):
-        art.text(x, low + 14, f"{name}  Σ {number(part.sum(), 3)}", 10.5)
+        total = f"Σ {number(part.sum(), 3)}"
+    right = x + len(columns) * side
+    if len(name + total) * 5.9 + 8 <= right - x:  # the sum ends where its grid does
+        art.text(x, low + 14, name, 10.5)
+        art.text(right, low + 14, total, 10.5, "end")
+    else:
+        art.text(x, low + 14, f"{name}: {total}", 10.5)
 
 
 def _draw_y(art: Drawing, found: Trace, panel: Panel, left: float, top: float) -> None:

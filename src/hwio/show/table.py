@@ -1,11 +1,12 @@
-"""A comparison as text for a terminal, at most 100 columns wide."""
+"""A comparison as text, as wide as the terminal, at most 100 columns."""
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from hwio.ops.memory import size
+from hwio.planner.ways import label
+from hwio.show.printing import filled, width
 from hwio.show.sentences import (
     duration,
     error_text,
@@ -20,8 +21,8 @@ from hwio.show.sentences import (
 if TYPE_CHECKING:
     from hwio.show.findings import Findings, Row
 
-WIDTH = 100
 LEFT = ("method", "w", "x")  # columns of words; all others hold numbers
+LESSER = ("runs × loops", "mean ± std")  # left out, in this order, where the terminal is narrow
 AUTO = '* what hwio.conv runs by itself (method="auto")'
 
 
@@ -37,7 +38,7 @@ def table(found: Findings) -> str:
     str
         The case, the machine, one line per row, what it says in words, who was not timed.
     """
-    lines = [*_wrap(headline(found)), *_wrap(str(found.machine)), "", *_grid(cells(found)), ""]
+    lines = [*_wrap(headline(found)), *_wrap(str(found.machine)), "", *_fitted(cells(found)), ""]
     for sentence in sentences(found):
         lines += _wrap(sentence)
     lines += ["", *_wrap(units(found))]
@@ -69,12 +70,14 @@ def units(found: Findings) -> str:
         else f"error: largest distance from {found.case.reference} in units of the published bound, "
         "right up to 1"
     )
-    return f"{error} · memory: peak beside x, w and y · ratio: to the fastest median"
+    peak = "measured peak: beside x, w and y, Python's own objects included"
+    return f"{error} · {peak} · ratio: to the least median"
 
 
 def _cells(row: Row, auto: str, *, several: bool) -> dict[str, str]:
     """Return the text of one row's cells by column."""
-    method = row.method if len(row.method) <= 14 else f"{row.method[:13]}…"
+    method = label(row.method)
+    method = method if len(method) <= 20 else f"{method[:19]}…"
     found = {"method": f"{method} *" if row.method == auto else method, "w": row.w_layout}
     if several:
         found["x"] = row.x_layout
@@ -83,7 +86,7 @@ def _cells(row: Row, auto: str, *, several: bool) -> dict[str, str]:
         "mean ± std": f"{duration(row.mean)} ± {duration(row.std)}",
         "runs × loops": f"{row.runs} × {_count(row.loops)}",
         "error": error_text(row),
-        "memory": size(row.peak),
+        "measured peak": size(row.peak),
         "ratio": times(row.ratio),
     }
 
@@ -91,6 +94,16 @@ def _cells(row: Row, auto: str, *, several: bool) -> dict[str, str]:
 def _count(loops: int) -> str:
     """Write a number of loops, a large one as a power of ten."""
     return thousands(loops) if loops < 1_000_000 else f"{loops:.0e}".replace("e+0", "e")
+
+
+def _fitted(rows: list[dict[str, str]]) -> list[str]:
+    """Lay cells out, without the lesser columns where they would be too wide."""
+    lines = _grid(rows)
+    for lesser in LESSER:
+        if len(lines[1]) > width():
+            rows = [{name: text for name, text in row.items() if name != lesser} for row in rows]
+            lines = _grid(rows)
+    return lines
 
 
 def _grid(rows: list[dict[str, str]]) -> list[str]:
@@ -111,6 +124,4 @@ def _grid(rows: list[dict[str, str]]) -> list[str]:
 def _wrap(text: str, indent: int = 0, hang: int | None = None) -> list[str]:
     """Break a long line; what follows stands two further in."""
     first, later = " " * indent, " " * (indent + 2 if hang is None else hang)
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False
-    )
+    return filled(text, first, later)

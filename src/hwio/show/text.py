@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.show.expression import bias_part, code_of, expression, w_part, x_part
-from hwio.show.printing import WIDTH, aligned, number, numbers, plural, wrapped
+from hwio.show.printing import aligned, number, numbers, plural, width, wrapped
 from hwio.show.summary import bounds_in_words
 from hwio.show.trace import pad_line
 
@@ -152,7 +152,7 @@ def _head(found: Trace) -> list[str]:
     """Write the first line: the number, its expression, its place."""
     line = f"{name_of(found)}  =  Σ  {terms(found)}"
     where = place_in_words(found)
-    if len(line) + 8 + len(where) <= WIDTH:
+    if len(line) + 8 + len(where) <= width():
         lines = [f"{line}        {where}"]
     else:
         lines = [*wrapped(line), f"  {where}"]
@@ -183,7 +183,7 @@ def _channels(found: Trace, full: int) -> list[str]:
     for gap, where in _ARRANGEMENTS:
         lay = _stacked if where == "stacked" else _beside
         lines = [line for row in rows for line in lay(row, gap, indent, where)]
-        if max(map(len, lines)) <= WIDTH:
+        if max(map(len, lines)) <= width():
             break
     hidden = found.spans[0].taps - MOST_SIDE if found.case.geo.ndim == 3 else 0
     return lines + [f"  ... {hidden} more depths of each channel"] * (hidden > 0)
@@ -311,7 +311,7 @@ def _stacked(row: _Row, gap: int, indent: int, where: str) -> list[str]:
         block: list[str] = []
         for most in (MOST_SIDE, 7, 5, 4):
             block = _block("", [_cropped(r, "…", most) for r in cells], gap)[1:]
-            if indent + len(block[0]) <= WIDTH:
+            if indent + len(block[0]) <= width():
                 break
         lines += [f"{' ' * indent}{line}" for line in block]
     return [*lines, row.total.rjust(max(map(len, lines)))] if row.total else lines

@@ -78,19 +78,56 @@ class Script:
         return "\n".join(head + self._aligned()) + "\n"
 
     def _aligned(self) -> list[str]:
-        """Set each comment beside its code, or above it where the line would be too long."""
-        fits = [(t, c) for t, c in self._lines if c and len(t) + len(c) + 4 <= WIDTH]
-        column = max((len(text) for text, _ in fits), default=0)
+        """Set each comment beside its code, or above it where that leaves no column in common."""
+        columns = _columns([(len(text), len(comment)) for text, comment in self._lines])
         out = []
-        for text, comment in self._lines:
+        for (text, comment), column in zip(self._lines, columns, strict=True):
             if not comment:
                 out.append(text)
-            elif (text, comment) in fits:
-                room = WIDTH - len(comment) - 4
-                out.append(f"{text:<{min(column, room)}}  # {comment}")
+            elif column:
+                out.append(f"{text:<{column}}  # {comment}")
             else:
                 spaces = " " * (len(text) - len(text.lstrip()))
                 name, equals, _ = text.strip().partition(" = ")
                 of = f"{name}: " if equals and comment.startswith("(") else ""  # a shape
                 out += [f"{spaces}# {of}{comment}", text]
         return out
+
+
+def _columns(sizes: Sequence[tuple[int, int]]) -> list[int]:
+    """Choose the column of each comment, 0 for above the line: few columns, few lines above.
+
+    Neighbours share a column. A new one costs as much as a comment and a half set above.
+
+    Parameters
+    ----------
+    sizes : sequence of (length of the code, length of the comment)
+
+    Examples
+    --------
+    >>> _columns([(20, 6), (30, 6), (10, 0), (10, 70)])
+    [30, 30, 0, 0]
+    """
+    held = [i for i, (_, comment) in enumerate(sizes) if comment]
+    best: list[tuple[float, dict[int, int]]] = [(0.0, {})]  # of the lines from the end on
+    for start in reversed(range(len(held))):
+        rest, placed = best[0]
+        options = [(rest + 1, placed)]
+        for column in {sizes[i][0] for i in held[start:]}:
+            cost, mine = 1.5, dict[int, int]()
+            for end in range(start, len(held)):
+                code, comment = sizes[held[end]]
+                if code <= column and column + comment + 4 <= WIDTH:
+                    mine[held[end]] = column
+                else:
+                    cost += 1
+                rest, placed = best[end - start]
+                options.append((cost + rest, mine | placed))
+        best.insert(0, min(options, key=lambda option: option[0]))
+    chosen = best[0][1] or _beside(sizes, held)
+    return [chosen.get(i, 0) for i in range(len(sizes))]
+
+
+def _beside(sizes: Sequence[tuple[int, int]], held: Sequence[int]) -> dict[int, int]:
+    """Return the column of the first comment that has room beside its code, and of no other."""
+    return next(({i: sizes[i][0]} for i in held if sum(sizes[i]) + 4 <= WIDTH), {})

@@ -431,7 +431,13 @@ ERRORS = [
     (
         {"strid": 2},
         hwio.ArgumentTypeError,
-        "strid= is no keyword of compare or conv\n  fix: did you mean stride=?",
+        (
+            "strid= is no keyword of hwio.compare\n"
+            "  keywords: stride, padding, dilation, groups, layout, flip, activation, precision,\n"
+            "            padding_mode, out_dtype, memory_limit, methods, x_layouts, w_layouts, runs,\n"
+            "            seconds, loops, raw, limit, progress\n"
+            "  fix: stride=2"
+        ),
     ),
     (
         {"w_layouts": []},

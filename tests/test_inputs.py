@@ -115,7 +115,7 @@ def test_objects_are_refused_and_nothing_is_executed(here: Path, name: str) -> N
     assert said(name) == (
         f"{where} holds Python objects, which only pickle could read\n"
         "  unpickling a file can run whatever it says, so hwio never does\n"
-        "  fix: np.save(path, a.astype(float))"
+        "  fix: save numbers instead: np.save(path, a.astype(float))"
     )
     assert not (here / "executed").exists()
 
@@ -248,7 +248,7 @@ def test_neither_shape_nor_file(here: Path) -> None:
     assert str(caught.value) == (
         "'2x5x7x4' is neither a shape nor a file for x\n"
         "  an array is a shape like 2,5,7,4, a file .npy or .npz:key, or for x an image\n"
-        "  fix: x of shape 2,5,7,4"
+        "  fix: a shape such as 2,5,7,4"
     )
     (here / "data.csv").write_text("1,2")
     assert said("data.csv").startswith("data.csv is a file of a kind that hwio does not read")

@@ -5,11 +5,13 @@ Exit codes: 0 fine, 1 a mismatch, 2 a question that can't be answered.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
 from hwio.cli.arguments import build_parser
 from hwio.cli.commands import COMMANDS
+from hwio.cli.flags import in_shell
 from hwio.cli.terminal import drop_stdout, forgive_letters, print_error
 from hwio.errors import HwioError
 
@@ -37,11 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     forgive_letters()
+    typed = argparse.Namespace()
     try:
-        code = _answer(argv)
+        code = _answer(argv, typed)
         sys.stdout.flush()
     except HwioError as error:
-        print_error(type(error).__name__, str(error))
+        print_error(type(error).__name__, in_shell(str(error), typed))
         return 2
     except MemoryError as error:  # NumPy's own, where less is free than the machine has
         print_error("MemoryError", str(error) or "not enough memory is free")
@@ -58,11 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _answer(argv: Sequence[str] | None) -> int:
-    """Read the arguments and run the command."""
+def _answer(argv: Sequence[str] | None, typed: argparse.Namespace) -> int:
+    """Read the arguments into ``typed`` and run the command."""
     parser = build_parser()
     try:
-        options = parser.parse_args(argv)
+        options = parser.parse_args(argv, typed)
     except SystemExit as done:  # argparse has printed help, the version, or what is wrong
         return int(done.code or 0)
     if options.command is None:

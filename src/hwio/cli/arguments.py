@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from hwio import __version__
+from hwio.cli.flags import near_flag
 from hwio.cli.inputs import read_shape
 from hwio.methods import METHODS
 from hwio.shapes.padding import PADDING_MODES, PADDINGS
@@ -27,6 +28,7 @@ examples to copy:
 arrays:  2,5,7,4 (a shape) · x.npy · net.npz:key · photo.png (as x) · --demo
 exit codes:  0 fine · 1 a mismatch · 2 a question that can't be answered
 """
+_ORDERS = '"NHWC,HWIO->NHWC" unless you say so; quote it: > means something to the shell'
 ARRAY = "a shape like 3,3,4,8, or a file .npy or .npz:key"
 
 
@@ -38,7 +40,33 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**options)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"hwio: {message}\n  fix: {self.prog} --help shows what it takes\n")
+        fix = _fix_of(message, self) or f"{self.prog} --help shows what it takes"
+        self.exit(2, f"hwio: {message}\n  fix: {fix}\n")
+
+    def flags(self) -> list[str]:
+        """Return the flags of this parser and of its commands."""
+        own = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        for action in self._subparsers._group_actions if self._subparsers else ():
+            for command in (action.choices or {}).values():  # type: ignore[attr-defined]
+                own += command.flags()
+        return list(dict.fromkeys(own))
+
+
+def _fix_of(message: str, parser: _Parser) -> str | None:
+    """Guess what was meant where a flag does not exist, or is short for several."""
+    unknown = re.search(r"unrecognized arguments: .*?(--[\w-]+)(?:[= ]([\w.,:]+))?", message)
+    if unknown:
+        near = near_flag(unknown[1], parser.flags())
+        value = f" {unknown[2]}" if unknown[2] and near else ""
+        return near and f"did you mean {near}{value}?"
+    several = re.search(r"ambiguous option: \S+ could match (.*)", message)
+    if several:
+        names = several[1].split(", ")
+        return "   or   ".join(f"{n}  ({_ABOUT[n]})" if n in _ABOUT else n for n in names)
+    return None
+
+
+_ABOUT = {"--padding": "how many cells", "--padding-mode": "what stands in them"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -138,7 +166,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--padding-mode", metavar="MODE", help=" | ".join(PADDING_MODES))
     group.add_argument("--dilation", type=_sizes, metavar="2 | 2,1")
     group.add_argument("--groups", type=_whole, metavar="G")
-    group.add_argument("--layout", metavar="X,W->Y", help='"NHWC,HWIO->NHWC" unless you say so')
+    group.add_argument("--layout", metavar="X,W->Y", help=_ORDERS)
     group.add_argument("--flip", action="store_true", default=None, help="true convolution")
     group.add_argument("--precision", metavar="P", help="highest | high | medium")
     if not any(action.dest == "methods" for action in parser._actions):

@@ -6,8 +6,10 @@ before anything is allocated. Nothing is unpickled, so a file can't run code.
 
 from __future__ import annotations
 
+import difflib
 import zipfile
 from math import prod
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +18,6 @@ from hwio.errors import FileError, HwioError, LimitError, nearest, word
 from hwio.ops.memory import check_memory, size
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hwio.types import Array
 
 
@@ -36,11 +36,20 @@ def check_file(path: Path) -> None:
         raise FileError(word(f"{path} is {what}", [], "the name of a file"))
     facts, fix = [], None
     if path.parent.is_dir():
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()])
+        near = _near_name(path)
         fix = near and f"did you mean {path.parent / near}?"
     else:
         facts = [f"there is no folder {path.parent} either"]
     raise FileError(word(f"there is no file {path}", facts, fix))
+
+
+def _near_name(path: Path) -> str | None:
+    """Return a file beside this one with nearly its name."""
+    names = {p.name.lower(): p.name for p in path.parent.iterdir() if p.is_file()}
+    found = difflib.get_close_matches(path.name.lower(), names, n=1, cutoff=0.8)
+    stems = [Path(name.lower()).stem for name in (*found, path.name)]
+    alike = bool(found) and difflib.SequenceMatcher(None, stems[0], stems[-1]).ratio() > 0.8
+    return names[found[0]] if alike else None
 
 
 def read_npy(path: Path) -> Array:
@@ -128,7 +137,7 @@ def _read_stream(file: IO[bytes], length: int, name: str) -> Array:
     if dtype.hasobject:
         rule = f"{name} holds Python objects, which only pickle could read"
         facts = ["unpickling a file can run whatever it says, so hwio never does"]
-        raise FileError(word(rule, facts, "np.save(path, a.astype(float))"))
+        raise FileError(word(rule, facts, "save numbers instead: np.save(path, a.astype(float))"))
     need, there = prod(shape) * dtype.itemsize, length - start
     promise = f"header: {shape} {dtype}  ->  {size(need)}"
     if need > there:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from hwio.cli.inputs import demo_arrays, note, read_input
+from hwio.cli.inputs import check_target, demo_arrays, note, read_input
 from hwio.cli.made_arrays import with_arrays
 from hwio.cli.terminal import print_json
 from hwio.errors import LayoutError, LimitError, OptionError, word
 from hwio.ops.convert import layout_recipe, to_layout
 from hwio.ops.memory import check_memory, size
+from hwio.show.also import other_order
 
 MISMATCH = 1
 # options of conv that every command takes; those not given keep conv's own defaults
@@ -26,6 +27,8 @@ def run_explain(options: argparse.Namespace) -> int:
     """``hwio explain``: what a convolution does, in words and shapes."""
     from hwio.show.explain import explain
 
+    for name in ("svg", "html"):
+        check_target(getattr(options, name), f"--{name}", (f".{name}",))
     x, w = _arrays(options)
     b = None if options.b is None else read_input(options.b, "b")
     said = explain(x, w, b, at=options.at, **_passed(options, "method"))
@@ -46,6 +49,7 @@ def run_compare(options: argparse.Namespace) -> int:
     """``hwio compare``: every way, its error, time and memory; 1 if one leaves its bound."""
     from hwio.show.compare import compare
 
+    check_target(options.plot, "--plot", (".png", ".svg", ".pdf"))
     x, w = _arrays(options)
     chosen = {
         name: getattr(options, name)
@@ -83,6 +87,8 @@ def run_code(options: argparse.Namespace) -> int:
 
 def run_layout(options: argparse.Namespace) -> int:
     """``hwio layout``: where a filter lies, or how to reorder axes."""
+    _check_arrow(options.change)
+    _check_arrow(options.layout, "--layout ")
     array = read_input(options.shape, "w")
     shape = array if isinstance(array, tuple) else array.shape
     if options.change is not None:
@@ -93,6 +99,11 @@ def run_layout(options: argparse.Namespace) -> int:
         return _change(shape, options)
     from hwio.show.memory_map import memory_map
 
+    likely = other_order(shape)
+    if options.layout is None and likely:
+        note(
+            f"{options.shape} is read as {likely[0]}; if it is {likely[1]}, say --layout {likely[1]}"
+        )
     asked = {"layout": options.layout, "filter": options.filter}
     _answer(options, memory_map(shape, **{k: v for k, v in asked.items() if v is not None}))
     return 0
@@ -103,9 +114,8 @@ def _change(shape: tuple[int, ...], options: argparse.Namespace) -> int:
     change = options.change.replace(" ", "")
     if "->" not in change and change.isalpha():  # the shell took the > for itself
         rule = f"{options.change!r} does not say to which layout"
-        raise LayoutError(
-            word(rule, ["> means something to the shell: use quotes"], '"OIHW->HWIO"')
-        )
+        fix = '"OIHW->HWIO"' if change != "HWIO" else '"HWIO->OIHW"'
+        raise LayoutError(word(rule, ["> means something to the shell: use quotes"], fix))
     try:
         alike = np.broadcast_to(np.int8(0), shape)  # has the shape and takes one byte
     except ValueError as error:
@@ -139,6 +149,7 @@ def run_tour(options: argparse.Namespace) -> int:
 
 def _arrays(options: argparse.Namespace) -> tuple[Any, Any]:
     """Read x and w, or take the demo's."""
+    _check_arrow(options.layout, "--layout ")
     if options.demo:
         if options.x is not None:
             rule = f"--demo brings its own x and w, but x is {options.x}"
@@ -150,6 +161,15 @@ def _arrays(options: argparse.Namespace) -> tuple[Any, Any]:
         raise OptionError(word(rule, [], fix))
     layout = getattr(options, "layout", None)
     return read_input(options.x, "x", layout), read_input(options.w, "w")
+
+
+def _check_arrow(layout: str | None, flag: str = "") -> None:
+    """Refuse a layout whose arrow the shell took: ``NHWC,HWIO->NCHW`` without quotes."""
+    if layout is not None and layout.strip().endswith("-"):
+        rule = f"{flag}{layout} ends in half an arrow: the shell took > and what follows as a file name"
+        fact = "a file of that name may stand in this folder now, empty"
+        fix = f'put the layout in quotes: {flag}"{layout}>..."'
+        raise LayoutError(word(rule, [fact], fix))
 
 
 def _passed(options: argparse.Namespace, *more: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 
 
-def read_image(path: Path) -> Array:
+def read_image(path: Path) -> tuple[Array, bool]:
     """Read an image file.
 
     Parameters
@@ -32,6 +32,8 @@ def read_image(path: Path) -> Array:
     float32 array, shape (1, h, w, c)
         0 to 1; c is 1 for grey and 3 for colour. Transparency is left out, and a photo that says it
         was taken upright stands upright.
+    bool
+        Whether there was transparency.
 
     Raises
     ------
@@ -50,7 +52,10 @@ def read_image(path: Path) -> Array:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
-                return _as_array(ImageOps.exif_transpose(image))
+                alpha = (
+                    image.mode in ("RGBA", "LA", "La", "RGBa", "PA") or "transparency" in image.info
+                )
+                return _as_array(ImageOps.exif_transpose(image)), alpha
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         rule = f"{path} has more pixels than Pillow takes for safe"
         facts = [f"at most {Image.MAX_IMAGE_PIXELS} (PIL.Image.MAX_IMAGE_PIXELS)"]

@@ -88,6 +88,7 @@ def read_input(text: str, name: str, layout: str | None = None) -> Any:
     path, _, key = text.partition(".npz:")
     if key:
         return read_npz(Path(f"{path}.npz"), key)[0]
+    text = text.removesuffix(":") if text.endswith(".npz:") else text
     file = Path(text)
     ending = file.suffix.lower()
     if ending == ".npy":
@@ -100,8 +101,8 @@ def read_input(text: str, name: str, layout: str | None = None) -> Any:
         return _image(file, name, layout)
     if file.is_file():
         rule = f"{text} is a file of a kind that hwio does not read"
-        raise FileError(word(rule, [FORMS], "np.save('x.npy', x)"))
-    fix = f"{name} of shape 2,5,7,4" if name == "x" else None
+        raise FileError(word(rule, [FORMS], "save the array with NumPy: np.save"))
+    fix = f"a shape such as {'2,5,7,4' if name == 'x' else '8' if name == 'b' else '3,3,4,8'}"
     raise OptionError(word(f"{text!r} is neither a shape nor a file for {name}", [FORMS], fix))
 
 
@@ -110,7 +111,9 @@ def _image(file: Path, name: str, layout: str | None) -> Array:
     if name != "x":
         rule = f"{name} can't be the image {file}"
         raise FileError(word(rule, ["only x is a picture; filters and biases are numbers"]))
-    x = read_image(file)
+    x, seen_through = read_image(file)
+    if seen_through:
+        note(f"{file} has transparency (alpha), which is left out")
     letters = "NHWC" if layout is None else parse_layout(layout).x
     if sorted(letters) == sorted("NHWC"):
         x = x.transpose(transpose_axes("NHWC", letters))
@@ -118,6 +121,27 @@ def _image(file: Path, name: str, layout: str | None) -> Array:
         x = x[0].transpose(transpose_axes("HWC", letters))
     note(f"x is {file} as {letters} {x.shape}, {x.dtype}, black = 0, white = 1")
     return x
+
+
+def check_target(path: str | None, flag: str, endings: tuple[str, ...]) -> None:
+    """Refuse a file to write whose kind or folder is not right, before any work.
+
+    Raises
+    ------
+    OptionError
+        If its ending is that of another kind.
+    FileError
+        If its folder does not exist.
+    """
+    if path is None:
+        return
+    file = Path(path)
+    if file.suffix.lower() not in endings:
+        rule = f"{flag} writes {' or '.join(endings)}, and {path} ends otherwise"
+        raise OptionError(word(rule, [], f"{flag} {file.with_suffix(endings[0])}"))
+    if not file.parent.is_dir():
+        rule = f"{flag} {path}: there is no folder {file.parent}"
+        raise FileError(word(rule, [], f"mkdir {file.parent}"))
 
 
 def note(text: str) -> None:

@@ -73,7 +73,7 @@ def conv(
     flip : bool
         Turn the kernel round: convolution in the sense of mathematics and ``scipy.signal``.
     activation : {"relu", "relu6"} or (low, high), optional
-        Applied to y; None leaves an end open.
+        Applied to y, words in any case; None leaves an end open.
     method : str
         "auto", or a way by name: "loop", "broadcast", "einsum", "tensordot", "im2col", "taps",
         "fft", "winograd", "winograd4"; with the engine also "direct" and "depthwise".

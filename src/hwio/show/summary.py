@@ -15,6 +15,7 @@ from hwio.planner.ways import label
 from hwio.planner.ways import ways as all_ways
 from hwio.shapes.geometry import arithmetic
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS
+from hwio.show.also import also_fits
 from hwio.show.printing import Table, count, joined, plural
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def arrays_table(case: Case) -> Table:
     rows[2] = (*rows[2][:3], rows[2][3] + ", one per filter")
     if case.b_shape is not None:
         rows.insert(2, ("b", str(case.b_shape), "", " one number per filter"))
-    return Table("", tuple(rows), tuple(_layout_notes(case)))
+    also = also_fits(case)
+    return Table("", tuple(rows), (*_layout_notes(case), *([also] if also else [])))
 
 
 def _layout_notes(case: Case) -> list[str]:

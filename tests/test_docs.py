@@ -27,11 +27,13 @@ from unittest.mock import patch
 
 import pytest
 
+import hwio
 from hwio.engine import missing
 from hwio.ops.conv import _KNOWN  # what conv chose before, with the engine, is no choice here
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+SOURCE = Path(hwio.__file__).parents[1].resolve()
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -94,11 +96,13 @@ def run_command(command: str) -> str:
     """Run one hwio command and return what it prints, errors too."""
     program, *arguments = shlex.split(command)
     assert program == "hwio", f"$ {command}: console blocks run hwio only"
+    # this very hwio, though the page runs in another folder
+    paths = os.pathsep.join([str(SOURCE), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "hwio", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "100"},
+        env=os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"},
         encoding="utf-8",
         check=False,
     )

@@ -210,13 +210,16 @@ def filters_in_words(w: str, shape: Shape) -> str:
     --------
     >>> filters_in_words("OIHW", (8, 4, 3, 3))
     '8 filters of 3×3×4'
+    >>> filters_in_words("HWCM", (3, 3, 4, 1))
+    'depthwise, 1 filter of 3×3 for each of 4 channels'
     """
     sizes = dict(zip(w, shape, strict=True))
     kernel = [sizes[axis] for axis in "DHW" if axis in w]
+    plural = "" if sizes["M" if "M" in w else "O"] == 1 else "s"
     if "M" in w:
         taps = "×".join(map(str, kernel))
-        return f"depthwise, {sizes['M']} filters of {taps} for each of {sizes['C']} channels"
-    plural = "" if sizes["O"] == 1 else "s"
+        of = f"each of {sizes['C']} channels" if sizes["C"] > 1 else "the one channel"
+        return f"depthwise, {sizes['M']} filter{plural} of {taps} for {of}"
     return f"{sizes['O']} filter{plural} of {'×'.join(map(str, [*kernel, sizes['I']]))}"
 
 

@@ -426,7 +426,7 @@ ERRORS = [
     (
         {"method": "fft"},
         hwio.OptionError,
-        "compare takes no method=\n  fix: methods=[...]",
+        "compare takes no method=\n  fix: methods=['fft']",
     ),
     (
         {"strid": 2},

@@ -199,6 +199,13 @@ def test_readings_that_are_called_fitting_do_fit(shape: tuple[int, ...], padding
         hwio.conv(X, np.ones(shape), padding=padding, layout=layout)
 
 
+def test_a_prepared_layer_gets_options_as_fixes() -> None:
+    layer = hwio.prepare(np.ones((8, 4, 3, 3)))
+    with pytest.raises(hwio.ShapeError, match=r'fix: layout="NHWC,OIHW"   or   w = ') as caught:
+        layer(X)
+    assert "hwio.conv" not in str(caught.value)
+
+
 def test_lists_and_frames_get_fixes_for_lists() -> None:
     class Frame:
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:

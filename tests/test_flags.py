@@ -65,6 +65,7 @@ FIXES = {
         'put the layout in quotes: --layout "NHWC,HWIO->..."'
     ],
     "explain 2,5,7,4 3,3,4,8 --strides 2": ["did you mean --stride 2?"],
+    "explain 2,5,7,4 3,3,4,8 --data-format NCHW": ["did you mean --layout?"],
     "explain 2,5,7,4 3,3,4,8 --rate=2": ["did you mean --dilation 2?"],
     "explain 2,5,7,4 3,3,4,8 --pad 1": [
         "--padding  (how many cells)   or   --padding-mode  (what stands in them)"

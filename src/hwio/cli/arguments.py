@@ -57,7 +57,8 @@ def _fix_of(message: str, parser: _Parser) -> str | None:
     unknown = re.search(r"unrecognized arguments: .*?(--[\w-]+)(?:[= ]([\w.,:]+))?", message)
     if unknown:
         near = near_flag(unknown[1], parser.flags())
-        value = f" {unknown[2]}" if unknown[2] and near else ""
+        # others' layouts name one array, ours two
+        value = f" {unknown[2]}" if unknown[2] and near != "--layout" else ""
         return near and f"did you mean {near}{value}?"
     several = re.search(r"ambiguous option: \S+ could match (.*)", message)
     if several:

@@ -133,6 +133,11 @@ def _shape_alone(shape: tuple[int, ...], name: str) -> str:
     return word(rule, facts, "hwio.plan(x, w)   or   hwio.explain(x, w)")
 
 
+def _is_picture(path: str) -> bool:
+    """Tell the name of an image file, on this machine."""
+    return path.lower().endswith(PICTURES) and "://" not in path
+
+
 def _no_array(value: Any, name: str) -> str:
     """Word an argument that is no array at all."""
     rule = f"{name} is {kind(value)}, not an array"
@@ -143,7 +148,7 @@ def _no_array(value: Any, name: str) -> str:
         return word(rule, facts, f"b=None, padding={value!r}")
     if isinstance(value, str) and value.endswith((".npy", ".npz")):
         return word(rule, ["hwio takes arrays, not files"], f"{name} = np.load({value!r})")
-    if isinstance(value, str) and value.lower().endswith(PICTURES) and name == "x":
+    if isinstance(value, str) and _is_picture(value) and name == "x":
         load = f"Image.open({value!r}).convert('RGB')"
         fix = f"from PIL import Image; x = np.asarray({load})[None] / 255"
         return word(rule, ["hwio takes arrays, not files; Pillow reads pictures"], fix)

@@ -9,6 +9,7 @@ from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.run import run
+from hwio.ops.wording import worded_for
 from hwio.shapes.layout import WEIGHT_LAYOUTS, default_layout, parse_layout
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class Prepared:
         problem = self._known.get(key)
         if problem is None:
             b = None if self.b is None else (self.b.shape, self.b.dtype)
-            problem = check_problem(x.shape, self.w.shape, x.dtype, self.w.dtype, b, **self.options)
+            with worded_for("prepare", x, self.w):
+                problem = check_problem(
+                    x.shape, self.w.shape, x.dtype, self.w.dtype, b, **self.options
+                )
             if len(self._known) >= MOST_SHAPES:
                 self._known.clear()
             self._known[key] = problem

@@ -50,6 +50,8 @@ def reworded(message: str, function: str, given: dict[str, Any]) -> str:
             fix = _with_shapes(fix, change.shapes)
         for name in lists:  # what is no array yet has no axes to index
             fix = re.sub(rf"(?<![\w.\"']){name}(?=[\[.])", f"np.asarray({name})", fix)
+        if function == "prepare":  # the options are its own; y comes from a call with x
+            return re.sub(r"^hwio\.conv\(x, w, (.*)\)$", r"\1", fix)
         if function != "conv" and fix.startswith("hwio.conv("):
             fix = f"hwio.{function}" + re.sub(r"\)\[[^\]]*\]$", ")", fix.removeprefix("hwio.conv"))
         return fix

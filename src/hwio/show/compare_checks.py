@@ -31,7 +31,10 @@ def checked_call(x: Any, w: Any, b: Any, options: dict[str, Any]) -> Call:
     """Check arguments as ``conv`` does; fill shapes with random numbers."""
     for name in options:
         if name in _NOT_HERE:
-            raise OptionError(word(f"compare takes no {name}=", [], _NOT_HERE[name]))
+            fix = _NOT_HERE[name]
+            if name == "method" and isinstance(options[name], str):
+                fix = f"methods={[options[name]]}"
+            raise OptionError(word(f"compare takes no {name}=", [], fix))
     known = [name for name in OPTIONS if name not in _NOT_HERE]
     check_keywords("compare", options, [*known, *_OWN], x, w)
     with worded_for("compare", x, w):

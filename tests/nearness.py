@@ -7,8 +7,8 @@ import numpy as np
 from hwio.methods import METHODS
 from hwio.methods.accuracy import BOUNDS
 from hwio.methods.apply import apply_method
+from hwio.ops.canonical import canonical_arrays
 from hwio.ops.planning import problem_of
-from hwio.ops.run import canonical_arrays
 
 
 def canonical(y, problem):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import hwio
 from cases import CASES, whole_arrays
+from hwio.ops.canonical import canonical_arrays
 from hwio.ops.planning import problem_of
-from hwio.ops.run import canonical_arrays
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS, parse_layout
 
 X = {1: "NWC", 2: "NHWC", 3: "NDHWC"}

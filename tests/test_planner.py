@@ -108,9 +108,14 @@ def test_ways_that_show_the_idea_are_never_chosen():
 def test_a_plan_reads_as_lines_and_cannot_be_changed():
     plan = hwio.plan((2, 5, 7, 4), (3, 3, 4, 8))
     lines = str(plan).splitlines()
-    assert lines[0] == f"{plan.method}: {plan.reason}"
-    if plan.kernel_reason:  # why no compiled kernel runs on arrays as small as these
-        assert lines.pop(1) == f"  no compiled kernel: {plan.kernel_reason}"
+    if plan.kernel:
+        assert lines.pop(0) == f"{plan.kernel} (compiled): {plan.kernel_reason}"
+        without = f"  without compiled kernels it would be {plan.method}: {plan.reason}"
+        assert lines[0] == without
+    else:
+        assert lines[0] == f"{plan.method}: {plan.reason}"
+        if plan.kernel_reason:
+            assert lines.pop(1) == f"  no compiled kernel: {plan.kernel_reason}"
     assert lines[1:-1] == [f"  not {name}: {why}" for name, why in plan.rejected.items()]
     assert lines[-1] == f"  {BOUNDS_MEAN}"
     assert "  not fft: error bound T5 (whole image); precision='high' would admit it" in lines

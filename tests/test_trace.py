@@ -6,8 +6,8 @@ import pytest
 import hwio
 from cases import CASES
 from hwio.methods.accuracy import direct_bound
+from hwio.ops.canonical import canonical_arrays
 from hwio.ops.planning import problem_of
-from hwio.ops.run import canonical_arrays
 from hwio.show.case import read_case
 from hwio.show.expression import code_of, expression
 from hwio.show.trace import pad_line, trace

@@ -78,7 +78,7 @@ define void @{symbol}({names}) {{
 """
 
 
-def machine_code(ir: str) -> bytes:
+def compile_ir(ir: str) -> bytes:
     """Compile IR text to an object file in memory."""
     import llvmlite.binding as llvm
 
@@ -93,9 +93,10 @@ def load(code: bytes, symbol: str) -> int:
     import llvmlite.binding as llvm
 
     engine = machine()[1]
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    address: int = engine.get_function_address(symbol)
+    with _LOCK:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        address: int = engine.get_function_address(symbol)
     return address
 
 
@@ -122,9 +123,8 @@ def address_of(module: str, symbol: str, *parameters: Any) -> int:
             code = cache.read(path)
             if code is None:
                 functions = import_module(f"hwio.engine.kernels.{module}").build(*parameters)
-                source = functions[symbol]
-                ir = source if isinstance(source, str) else lower(source[0], source[1], symbol)
-                code = machine_code(ir)
+                function, arguments = functions[symbol]
+                code = compile_ir(lower(function, arguments, symbol))
                 cache.write(path, code)
             _ADDRESSES[symbol] = load(code, symbol)
         return _ADDRESSES[symbol]

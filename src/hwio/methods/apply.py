@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,8 +48,15 @@ def apply_method(method: Method, x: Array, w: Array, geo: Geometry) -> Array:
 
 
 def _mend(y: Array, x: Array, w: Array, geo: Geometry) -> Array:
-    """Redo by direct sums each image in which a transform made an Inf or NaN."""
-    if not np.isfinite(y).all():
-        bad = ~np.isfinite(y).reshape(len(y), -1).all(axis=1)
+    """Redo by direct sums each image in which a transform made, or may have hidden, an Inf or NaN.
+
+    A direct sum may overflow on its way to a finite value; a transform would not show it.
+    """
+    axes = tuple(range(1, x.ndim))
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = np.abs(x).max(axis=axes).astype(np.float64) * float(np.abs(w).max())
+        reach = largest * prod(w.shape[:-1])
+    bad = ~(np.isfinite(y).reshape(len(y), -1).all(axis=1) & (reach < np.finfo(y.dtype).max))
+    if bad.any():
         y[bad] = conv_im2col(np.ascontiguousarray(x[bad]), w, geo)
     return y

@@ -178,7 +178,7 @@ out_dtype, memory_limit
     check_method(method, precision, geo)
     computed = compute or np.dtype(np.float64)  # integers: at most 8 bytes
     limit = check_output(geo, lay, computed.itemsize, memory_limit)
-    plan = choose(geo, computed.itemsize, precision, method, computed.str[1:])
+    plan = choose(geo, computed.itemsize, precision, method, computed.str[1:], mode != "zeros")
     converted = [
         (name, prod(shape))
         for name, dtype, shape in (
@@ -222,7 +222,7 @@ def _dtypes(dtypes: list[Any], out_dtype: Any) -> tuple[np.dtype[Any] | None, np
             rule = f"out_dtype={asked}, but x and w are integers ({dtypes[0]} and {dtypes[1]})"
             raise DTypeError(word(rule, [], f"x = x.astype({_code(asked)})"))
         return None, asked or result
-    common = np.result_type(*dtypes)
+    common = np.dtype(np.result_type(*dtypes).str)  # without metadata, which a cache would mix up
     if asked is None:
         return float_compute(common), common
     if asked.kind in "iu" or (asked.kind == "f" and common.kind == "c"):

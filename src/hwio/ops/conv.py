@@ -10,14 +10,15 @@ import numpy as np
 from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
 
 if TYPE_CHECKING:
     from hwio.types import Activation, Array, Padding, PaddingMode
 
-# Checked problems by shapes, dtypes and options: a repeated call checks nothing again.
-_KNOWN: dict[Any, Problem] = {}
+# Checked problems by shapes, strides, dtypes and options: a repeated call checks nothing again.
+_KNOWN: dict[Any, tuple[Quick | None, Problem]] = {}
 _KNOWN_MOST = 4096
 
 
@@ -122,22 +123,26 @@ def conv(
         check_keywords("conv", unknown, OPTIONS, x, w)
     key = None
     if type(x) is type(w) is np.ndarray and (b is None or type(b) is np.ndarray):
-        key = (
-            x.shape, x.dtype, w.shape, w.dtype, None if b is None else (b.shape, b.dtype),
-            stride if type(stride) is int else _apart(stride),
-            padding if type(padding) is str else _apart(padding),
-            dilation if type(dilation) is int else _apart(dilation),
-            groups if type(groups) is int else _apart(groups),
-            activation if activation is None else _apart(activation),
-            layout, flip, type(flip), method, precision, padding_mode, out_dtype,
-            memory_limit, type(memory_limit),
-        )  # fmt: skip
         try:
-            problem = _KNOWN.get(key)
-        except TypeError:  # an option that does not hash
-            key = problem = None
-        if problem is not None and x.flags.aligned and w.flags.aligned:
-            return run(problem, x, w, b, out)
+            key = (
+                x.shape, x.strides, x.dtype, w.shape, w.strides, w.dtype,
+                None if b is None else (b.shape, b.strides, b.dtype),
+                stride if type(stride) is int else _apart(stride),
+                padding if type(padding) is str else _apart(padding),
+                dilation if type(dilation) is int else _apart(dilation),
+                groups if type(groups) is int else _apart(groups),
+                activation if activation is None else _apart(activation),
+                layout, flip, type(flip), method, precision, padding_mode, out_dtype,
+                memory_limit, type(memory_limit),
+            )  # fmt: skip
+            found = _KNOWN.get(key)
+        except (TypeError, RecursionError):  # an option that does not hash, or holds itself
+            key = found = None
+        if found is not None:
+            quick, problem = found
+            if quick is not None and out is None:
+                return quick(x, w, b)
+            return run(problem, aligned(x), aligned(w), b, out)
     given = x, w
     x, w = as_array(x, "x"), as_array(w, "w")
     b = None if b is None else as_array(b, "b")
@@ -149,10 +154,14 @@ def conv(
             padding_mode=padding_mode, out_dtype=out_dtype, memory_limit=memory_limit,
         )  # fmt: skip
     x, w = aligned(x), aligned(w)
-    if key is not None:
+    options = (
+        stride, padding, dilation, groups, activation, layout, flip, method, precision,
+        padding_mode, out_dtype, memory_limit,
+    )  # fmt: skip
+    if key is not None and all(map(_is_fixed, options)):
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
-        _KNOWN[key] = problem
+        _KNOWN[key] = quick_call(problem, x, w, b), problem
     return run(problem, x, w, b, out)
 
 
@@ -168,3 +177,10 @@ def _apart(option: Any) -> Any:
     if isinstance(option, tuple | list):
         return (type(option), *map(_apart, option))
     return type(option), option
+
+
+def _is_fixed(option: Any) -> bool:
+    """Tell whether an option can't change its value while it keeps its hash."""
+    if isinstance(option, tuple | list):  # the key holds what is in it
+        return all(map(_is_fixed, option))
+    return option is None or isinstance(option, int | float | str | type | np.generic | np.dtype)

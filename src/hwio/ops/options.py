@@ -9,7 +9,15 @@ import numpy as np
 
 from hwio.engine import refusal
 from hwio.engine.registry import KERNELS
-from hwio.errors import ArgumentTypeError, DTypeError, OptionError, nearest, show, word
+from hwio.errors import (
+    ArgumentTypeError,
+    DTypeError,
+    OptionError,
+    RangeError,
+    nearest,
+    show,
+    word,
+)
 from hwio.methods import METHODS
 from hwio.planner.choose import PRECISIONS
 
@@ -26,8 +34,13 @@ def check_flip(flip: Any) -> bool:
     if not isinstance(flip, bool | np.bool_):
         rule = f"flip={show(flip)} is not True or False"
         facts = ["flip=True turns the kernel round, on all spatial axes"]
-        raise ArgumentTypeError(word(rule, facts, f"flip={flip not in (0, None, '')}"))
+        raise ArgumentTypeError(word(rule, facts, f"flip={_meant(flip)}"))
     return bool(flip)
+
+
+def _meant(flip: Any) -> bool:
+    """Guess what a flip that is no bool was to say."""
+    return isinstance(flip, int | float) and flip != 0
 
 
 def check_method(method: Any, precision: Any, geo: Geometry) -> None:
@@ -81,7 +94,7 @@ def clip_of(activation: Any, result: np.dtype[Any]) -> Clip | None:
         rule = f"activation={show(activation)} needs an order, and {result} numbers have none"
         raise DTypeError(word(rule, [_FORMS], "activation=None   # then activate y.real"))
     if result.kind in "iu":
-        return _whole(low, activation, result), _whole(high, activation, result)
+        return _whole(low, -inf, activation, result), _whole(high, inf, activation, result)
     most = float(np.finfo(np.float32 if result.itemsize < 4 else result).max)
     return _within(low, most), _within(high, most)
 
@@ -105,7 +118,7 @@ def _plain(value: Any) -> float | None:
         if value is None
         else int(value)
         if isinstance(value, int | np.integer)
-        else float(value)
+        else float(value) + 0.0  # -0.0 and 0.0 are one bound
     )
 
 
@@ -140,10 +153,13 @@ def _within(bound: float | None, most: float) -> float | None:
     return inf if bound > 0 else -inf
 
 
-def _whole(bound: float | None, activation: Any, result: np.dtype[Any]) -> int | None:
-    """Return a bound of integers as an int, None for an infinity."""
-    if bound is None or bound in (inf, -inf):
+def _whole(bound: float | None, end: float, activation: Any, result: np.dtype[Any]) -> int | None:
+    """Return a bound of integers as an int, None for the infinity that is an open end."""
+    if bound is None or bound == end:
         return None
+    if bound in (inf, -inf):
+        rule = f"activation={show(activation)} would make every y infinite, but y is {result}"
+        raise RangeError(word(rule, ["integers have no infinity"], "out_dtype=np.float64"))
     if bound != int(bound):
         rule = f"activation={show(activation)} has the fraction {bound}, but y is {result}"
         facts = ["integer results are exact, so their bounds are integers"]

@@ -49,6 +49,7 @@ def choose(
     precision: str = "highest",
     method: str = "auto",
     kind: str | None = None,
+    pads: bool = False,
 ) -> Plan:
     """Decide how one geometry is computed.
 
@@ -62,6 +63,8 @@ def choose(
         "auto", or the key of a method or a kernel: then that one is the plan.
     kind : str, optional
         Number type of the computation, f4 or f8; None leaves compiled kernels out.
+    pads : bool
+        Whether a kernel, too, needs the padding copied in: for every mode but zeros.
 
     Returns
     -------
@@ -74,12 +77,17 @@ def choose(
         else replace(geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1)
     )
     own = {name: m.workspace(geo if m.grouped else one, itemsize) for name, m in METHODS.items()}
-    part = 0 if one is geo else prod(one.y_shape) * itemsize  # a group's y, before it joins y
+    # a group's x and y, where a method takes one at a time
+    part = (
+        0
+        if one is geo
+        else (prod(one.y_shape) + prod((one.n, *one.padded_size, one.in_channels))) * itemsize
+    )
     space = {name: own[name] + padded + (0 if m.grouped else part) for name, m in METHODS.items()}
     if method in KERNELS:
         twin, found = KERNELS[method].twin, choose_kernel(geo, kind or "f8", method)
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != twin}
-        room = kernel_bytes(geo, itemsize)
+        room = kernel_bytes(geo, itemsize, pads)
         return Plan(twin, f"the twin of {method}", others, geo, room, found.name, "asked for")
     if method != "auto":
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != method}
@@ -98,10 +106,10 @@ def choose(
             rejected[name] = f"about {_time(cost)} per image against {_time(costs[best])}"
     order = {name: rejected[name] for name in METHODS if name in rejected}
     plan = Plan(best, _reason(best, geo, costs[best]), order, geo, space[best])
-    return plan if kind is None else _with_kernel(plan, kind, itemsize, costs[best])
+    return plan if kind is None else _with_kernel(plan, kind, itemsize, pads, costs[best])
 
 
-def _with_kernel(plan: Plan, kind: str, itemsize: int, cost: float) -> Plan:
+def _with_kernel(plan: Plan, kind: str, itemsize: int, pads: bool, cost: float) -> Plan:
     """Let a compiled kernel run where it is expected to take less time than NumPy."""
     geo, found = plan.geometry, choose_kernel(plan.geometry, kind)
     if found.name is None or found.cost >= cost:
@@ -110,7 +118,7 @@ def _with_kernel(plan: Plan, kind: str, itemsize: int, cost: float) -> Plan:
             why = f"{found.name} would take {_kernel_time(found.cost)}"
         return replace(plan, kernel_reason=why)
     reason = f"{found.reason}; about {_time(found.cost)} per image on one core"
-    room = kernel_bytes(geo, itemsize)
+    room = kernel_bytes(geo, itemsize, pads)
     return replace(plan, workspace=room, kernel=found.name, kernel_reason=reason)
 
 

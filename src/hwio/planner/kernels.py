@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING
 
 from hwio.engine import SWITCHED_OFF, refusal
 from hwio.engine.margins import MARGINS, margin_cells
 from hwio.engine.registry import KERNELS
+from hwio.engine.small import is_small
 
 if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 LAUNCH_US = 30  # a call's way into compiled code and back: fields, packing, waking threads
 RATE = {"f4": 60e3, "f8": 30e3}  # multiply-adds a microsecond on one core, sums in registers
 LOAD_RATE = {"f4": 8e3, "f8": 4e3}  # the same where every product needs its own load
+CALL_US = 2  # a call of an unrolled function
+SMALL_RATE = {"f4": 20e3, "f8": 12e3}  # multiply-adds a microsecond there
 LANES = 16  # filters are taken in steps of a vector
 TABLES = 1 << 20  # bytes of pointer tables, or a little less
 
@@ -51,6 +55,9 @@ def choose_kernel(geo: Geometry, kind: str, method: str = "auto") -> KernelChoic
     one = replace(geo, n=1)
     for name, kernel in KERNELS.items():
         if kind in kernel.kinds and kernel.refuses(geo) is None and method in ("auto", name):
+            if name == "direct" and is_small(one):
+                cost = CALL_US + geo.pixels * geo.out_channels * geo.depth / SMALL_RATE[kind]
+                return KernelChoice(name, "small enough to have every product written out", cost)
             return KernelChoice(name, kernel.idea, LAUNCH_US + COSTS[name](one, kind))
     return KernelChoice(None, f"no kernel computes in {kind}")
 
@@ -67,7 +74,15 @@ def _depthwise_cost(geo: Geometry, kind: str) -> float:
 COSTS = {"direct": _direct_cost, "depthwise": _depthwise_cost}
 
 
-def kernel_bytes(geo: Geometry, itemsize: int) -> int:
-    """Count what a launch allocates beside x, w and y: packed weights, margins, pointer tables."""
+def kernel_bytes(geo: Geometry, itemsize: int, pads: bool) -> int:
+    """Count what a kernel allocates beside x, w and y: packed weights, margins, pointer tables.
+
+    ``pads`` tells whether padding is copied in first, as every mode but zeros needs.
+    """
+    grown = prod((geo.n, *geo.padded_size, geo.in_channels)) * itemsize if geo.padded else 0
+    if is_small(replace(geo, n=1)):
+        return grown
     filters = -(-geo.group_filters // 128) * 128 * geo.groups
-    return filters * geo.depth * itemsize + min(margin_cells(geo) * itemsize, MARGINS) + TABLES
+    packed = filters * geo.depth * itemsize
+    copied = grown if pads else min(margin_cells(geo) * itemsize, MARGINS)
+    return packed + copied + TABLES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from operator import index
 from typing import Any
 
@@ -48,8 +49,8 @@ def check_int(
     facts = [_MEANING[name]] if name in _MEANING else []
     fix = fix or f"{name}={nearest_int(value, least)}"
     try:
-        if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
-            raise TypeError  # NumPy 2.0 still gives its bool an index
+        if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+            raise TypeError  # NumPy 2.0 and PyTorch give their bools an index
         number = index(value)
     except TypeError:
         what = "" if value is None else f"{kind(value)}, "
@@ -83,7 +84,8 @@ def entries_of(value: Any) -> list[Any] | None:
     """Return the entries of a tuple, list or small array; None for anything else."""
     if isinstance(value, tuple | list):
         return list(value[:100])
-    if getattr(value, "ndim", 0) and hasattr(value, "tolist") and value.size <= 100:
+    shape = getattr(value, "shape", None)
+    if shape and hasattr(value, "tolist") and prod(shape) <= 100:
         entries: list[Any] = value.tolist()
         return entries
     return None

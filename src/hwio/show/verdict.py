@@ -11,8 +11,8 @@ from hwio.methods.accuracy import BOUNDS
 from hwio.methods.apply import apply_method
 from hwio.methods.im2col import conv_im2col, im2col_bytes
 from hwio.methods.method import Method
+from hwio.ops.canonical import canonical_arrays
 from hwio.ops.integers import compute_dtype, largest
-from hwio.ops.run import canonical_arrays
 
 if TYPE_CHECKING:
     from hwio.ops.check import Problem

@@ -4,9 +4,10 @@ For each image and output row, and for each run of P neighbouring pixels:
 
     sums[p, v] += broadcast x[pixel p, tap, c] · w[tap, c, vector v]      every tap and c written out
 
-All sizes and strides are literals. The function takes the array objects themselves and reads their
-data pointers, because asking Python for an address takes longer than the convolution. Sums are in
-the order (tap, c), then the bias, as in the direct kernels: the same bits.
+All sizes are literals, arrays are contiguous. The function is a built-in one (see ``builtin``) that
+takes the array objects themselves and reads their data pointers, because asking Python for an
+address takes longer than the convolution.
+Sums are in the order (tap, c), then the bias, as in the direct kernels: the same bits.
 """
 
 from __future__ import annotations
@@ -19,35 +20,55 @@ from llvmlite import ir
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 _FLOATS = {"f4": ir.FloatType(), "f8": ir.DoubleType()}
-DATA = 16  # where an ndarray keeps its data pointer: behind the reference count and the type
+# where an ndarray keeps its data pointer and its sizes: behind the reference count and the type
+DATA, DIMENSIONS = 16, 32
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a tiny kernel is unrolled for; strides in numbers, not bytes."""
+    """What a tiny kernel is unrolled for."""
 
     kind: str
     lanes: int
     channels: int
     filters: int
+    in_size: tuple[int, int]
     kernel: tuple[int, int]
     out: tuple[int, int]
     stride: tuple[int, int]
     dilation: tuple[int, int]
-    x_strides: tuple[int, int, int, int]  # n h w c
-    w_strides: tuple[int, int, int]  # h w i; filters lie side by side
     bias: bool
     clip: tuple[float | None, float | None]
 
+    @property
+    def x_strides(self) -> tuple[int, int, int]:
+        """Numbers from one image, row and cell of x to the next."""
+        cell = self.channels
+        return self.in_size[0] * self.in_size[1] * cell, self.in_size[1] * cell, cell
+
 
 def emit(shape: Shape, symbol: str) -> str:
-    """Return the IR of ``symbol(x, w, b, y, images)``, the first four array objects."""
+    """Return the IR of a built-in function of array objects (x, w, b, y) that returns y.
+
+    b is None where the shape has no bias; y's first axis counts the images.
+    """
     module = ir.Module(symbol)
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 5), symbol)
+    function = ir.Function(module, ir.FunctionType(I64, [I64] * 3), symbol)  # self, args, nargs
     b = ir.IRBuilder(function.append_basic_block("entry"))
-    _Tiny(b, module, shape).function(*function.args)
-    b.ret_void()
+    given = [_load(b, function.args[1], 8 * n) for n in range(4)]
+    images = _load(b, _load(b, given[3], DIMENSIONS), 0)
+    x, w, bias, y = given
+    _Tiny(b, module, shape).function(x, w, bias, y, images)
+    count = b.inttoptr(given[3], I64.as_pointer())
+    b.store(b.add(b.load(count, align=8), ir.Constant(I64, 1)), count, align=8)  # a reference
+    b.ret(given[3])
     return str(module)
+
+
+def _load(b: ir.IRBuilder, address: Any, offset: int) -> Any:
+    """Load the 64-bit integer ``offset`` bytes behind an address."""
+    where = b.add(address, ir.Constant(I64, offset))
+    return b.load(b.inttoptr(where, I64.as_pointer()), align=8)
 
 
 class _Tiny:
@@ -84,23 +105,15 @@ class _Tiny:
             one, empty, ir.Constant(ir.VectorType(I32, width), [0] * width)
         )
 
-    def data(self, array: Any) -> Any:
-        """Load the data pointer of an array object."""
-        b = self.b
-        where = b.add(array, ir.Constant(I64, DATA))
-        return b.load(b.inttoptr(where, I64.as_pointer()), align=8)
-
     def function(self, x: Any, w: Any, bias: Any, y: Any, images: Any) -> None:
         """Emit the loops over images and rows, all else unrolled."""
         s = self.shape
-        x, w, y = self.data(x), self.data(w), self.data(y)
-        bias = self.data(bias) if s.bias else None
+        x, w, y = (_load(self.b, array, DATA) for array in (x, w, y))
+        bias = _load(self.b, bias, DATA) if s.bias else None
         row_out = s.out[1] * s.filters
-        with _counted(self.b, images) as n, _counted(self.b, ir.Constant(I64, s.out[0])) as i:
-            b = self.b
+        with _Counted(self.b, images) as n, _Counted(self.b, ir.Constant(I64, s.out[0])) as i:
             x_row = self._shift(x, (n, s.x_strides[0]), (i, s.x_strides[1] * s.stride[0]))
             y_row = self._shift(y, (n, s.out[0] * row_out), (i, row_out))
-            del b
             for first in range(0, s.out[1], self.run()):
                 self.pixels(x_row, w, bias, y_row, first, min(self.run(), s.out[1] - first))
 
@@ -123,27 +136,27 @@ class _Tiny:
             for v, width in enumerate(self.widths)
         }
         for i, j, c in product(range(s.kernel[0]), range(s.kernel[1]), range(s.channels)):
-            row = i * s.w_strides[0] + j * s.w_strides[1] + c * s.w_strides[2]
+            row = ((i * s.kernel[1] + j) * s.channels + c) * s.filters
             weights = [
                 b.load(
                     self.at(w, row + v * s.lanes, ir.VectorType(self.kind, width)), align=self.size
                 )
                 for v, width in enumerate(self.widths)
             ]
-            tap = i * s.dilation[0] * s.x_strides[1] + c * s.x_strides[3]
+            tap = i * s.dilation[0] * s.x_strides[1] + c
             for p in range(count):
                 cell = (first + p) * s.stride[1] + j * s.dilation[1]
-                value = b.load(self.at(x, tap + cell * s.x_strides[2], self.kind), align=self.size)
+                value = b.load(self.at(x, tap + cell * s.x_strides[2], self.kind), align=1)
                 for v, width in enumerate(self.widths):
                     sums[p, v] = self.fma(self.splat(value, width), weights[v], sums[p, v], width)
         for (p, v), total in sums.items():
             width = self.widths[v]
             if bias is not None:
                 vector = ir.VectorType(self.kind, width)
-                total = b.fadd(total, b.load(self.at(bias, v * s.lanes, vector), align=self.size))
+                total = b.fadd(total, b.load(self.at(bias, v * s.lanes, vector), align=1))
             total = self.clipped(total, width)
             where = self.at(y, (first + p) * s.filters + v * s.lanes, total.type)
-            b.store(total, where, align=self.size)
+            b.store(total, where, align=1)
 
     def clipped(self, total: Any, width: int) -> Any:
         """Cut at the activation's ends; a NaN stays one."""
@@ -154,7 +167,7 @@ class _Tiny:
         return total
 
 
-class _counted:
+class _Counted:
     """``for n in range(count)`` around the instructions emitted inside."""
 
     def __init__(self, b: ir.IRBuilder, count: Any) -> None:
@@ -176,8 +189,3 @@ class _counted:
         self.n.add_incoming(following, b.block)
         b.cbranch(b.icmp_signed("<", following, self.count), self.inside, self.after)
         b.position_at_end(self.after)
-
-
-def build(shape: Shape, symbol: str) -> dict[str, str]:
-    """Return the IR by symbol."""
-    return {symbol: emit(shape, symbol)}

@@ -218,7 +218,7 @@ ERRORS = [
         (0, 1, 2), {}, hwio.ShapeError,
         ("at=(0, 1, 2) names 3 axes but y has 4\n"
         "  y  (2, 3, 5, 8)  read as NHWC:  N=2 H=3 W=5 C=8\n"
-        "  fix: at=(0, 0, 0, 0)"),
+        "  fix: at=(0, 1, 2, 0)"),
     ),
     (
         (0, 1, 2, 5), {"layout": "NHWC,HWIO->NCHW"}, hwio.ShapeError,
@@ -231,13 +231,13 @@ ERRORS = [
         5, {}, hwio.ArgumentTypeError,
         ("at=5 is not one integer per axis of y\n"
         "  y  (2, 3, 5, 8)  read as NHWC:  N=2 H=3 W=5 C=8\n"
-        "  fix: at=(0, 0, 0, 0)"),
+        "  fix: at=(1, 0, 0, 0)"),
     ),
     (
         (0, 1.0, 2, 5), {}, hwio.ArgumentTypeError,
         ("at=(0, 1.0, 2, 5) is not one integer per axis of y\n"
         "  y  (2, 3, 5, 8)  read as NHWC:  N=2 H=3 W=5 C=8\n"
-        "  fix: at=(0, 0, 0, 0)"),
+        "  fix: at=(0, 1, 2, 5)"),
     ),
 ]  # fmt: skip
 

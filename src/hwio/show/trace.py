@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, ShapeError, show, word
+from hwio.shapes.counts import LARGEST, entries_of, nearest_int
 from hwio.shapes.layout import as_view, describe
 from hwio.shapes.padding import PADDING_MODES
 
@@ -196,8 +197,8 @@ def check_at(at: Any, shape: tuple[int, ...], letters: str) -> tuple[int, ...]:
         place = tuple(index(i) for i in at)
     except TypeError:
         rule = f"at={show(at)} is not one integer per axis of y"
-        typed = re.findall(r"-?\d{1,9}", at) if isinstance(at, str) else [at]
-        numbers = [int(n) for n in typed if isinstance(n, int | str | np.integer)]
+        typed = re.findall(r"-?\d{1,9}", at) if isinstance(at, str) else entries_of(at) or [at]
+        numbers = [nearest_int(n, -LARGEST) for n in typed if _is_number(n)]
         fix = f"at={_completed(numbers, shape)}"
         raise ArgumentTypeError(word(rule, facts, fix)) from None
     if len(place) != len(shape):
@@ -217,6 +218,11 @@ def check_at(at: Any, shape: tuple[int, ...], letters: str) -> tuple[int, ...]:
             legal = tuple(_nearest(i, size) for i, size in zip(place, shape, strict=True))
             raise ShapeError(word(rule, facts, f"at={legal}"))
     return place
+
+
+def _is_number(entry: Any) -> bool:
+    """Tell a number, or its digits."""
+    return isinstance(entry, int | float | np.number | str)
 
 
 def _completed(numbers: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -405,3 +405,11 @@ def test_a_method_without_a_snippet_is_refused(monkeypatch):
         f"  methods that have one: {', '.join(WRITERS)}\n"
         "  fix: method='einsum'"
     )
+
+
+@pytest.mark.parametrize("activation", [(-3, None), (None, 2**70), (-3, 7), (0, 7)])
+def test_bounds_that_no_integer_of_the_sum_can_pass_are_left_out(activation):
+    x, w = np.arange(9, dtype=np.uint16).reshape(1, 3, 3, 1), np.ones((2, 2, 1, 1), np.uint16)
+    scope = {"np": np, "x": x, "w": w}
+    exec(hwio.code(x, w, activation=activation), scope)
+    np.testing.assert_array_equal(scope["y"], hwio.conv(x, w, activation=activation))

@@ -111,8 +111,8 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch):
 def test_processes_that_compile_at_once_into_one_folder(tmp_path):
     code = (
         "import sys, numpy as np, hwio\n"
-        "x, w = np.ones((1, 9, 9, 4), np.float32), np.ones((3, 3, 4, 8), np.float32)\n"
-        "assert (hwio.conv(x, w, method='direct') == 36).all()\n"
+        "x, w = np.ones((1, 20, 20, 16), np.float32), np.ones((3, 3, 16, 32), np.float32)\n"
+        "assert (hwio.conv(x, w, method='direct') == 144).all()\n"
         "print('compiled' if 'numba' in sys.modules else 'loaded')\n"
     )
 

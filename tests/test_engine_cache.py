@@ -18,9 +18,9 @@ pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"no engine: {refu
 ONCE = """
 import sys
 import numpy as np, hwio
-x, w = np.ones((1, 9, 9, 4), np.float32), np.ones((3, 3, 4, 8), np.float32)
-y = hwio.conv(x, w, method="direct")
-assert (y == 36).all() and y.shape == (1, 7, 7, 8)
+x, w = np.ones((1, 20, 20, 16), np.float32), np.ones((3, 3, 16, 32), np.float32)
+y = hwio.conv(x, w, method="direct")  # too large to be unrolled
+assert (y == 144).all() and y.shape == (1, 18, 18, 32)
 print("compiled" if "numba" in sys.modules else "loaded")
 """
 

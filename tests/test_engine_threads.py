@@ -177,3 +177,12 @@ def test_a_wrong_number_of_threads_is_one_warning():
 def test_no_threads_are_refused(threads, error):
     with pytest.raises(error, match="threads="):
         hwio.set_num_threads(threads)
+
+
+def test_where_threads_can_not_sleep_there_are_none(monkeypatch):
+    from hwio.engine import threads
+
+    monkeypatch.setattr(threads, "_FUTEX", {})
+    pool = threads.Pool(4)
+    assert pool.threads == 1
+    assert pool._workers == []

@@ -20,7 +20,7 @@ class Processor:
     vector_bytes : int
         64 with AVX-512, 32 with AVX2 and FMA, else 16.
     level : str
-        "avx512", "avx2" or "generic", the end of a kernel's key.
+        "avx512", "avx2" or "generic": the name of that width.
     """
 
     name: str

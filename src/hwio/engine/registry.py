@@ -17,7 +17,7 @@ class Kernel:
     Attributes
     ----------
     name : str
-        First part of a kernel's key, as in ``direct.f32.14x32.avx512``.
+        First part of a kernel's symbol, as in ``direct_f4_16_14x2``: number type, lanes, MR × NRV.
     twin : str
         The readable method that does the same, by another order of work.
     idea : str

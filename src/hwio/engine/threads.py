@@ -33,10 +33,9 @@ class Pool:
         self.run = caller(address_of("pool", "pool_run"), 4)
         self._block = np.zeros(1024 // 8 + 16, np.int64)
         self.state = -(-self._block.ctypes.data // 128) * 128
-        self._tell_futex()
         self._workers: list[threading.Thread] = []
-        if threads == 1:
-            self.state = 0
+        if not self._tell_futex() or threads == 1:  # workers that can't sleep would burn a core
+            self.threads, self.state = 1, 0
             return
         self._close = caller(address_of("pool", "pool_close"), 1)
         work = caller(address_of("pool", "pool_work"), 3)
@@ -54,13 +53,14 @@ class Pool:
                 worker.join()
             self._workers = []
 
-    def _tell_futex(self) -> None:
-        """Write the address of libc's syscall where the compiled half looks for it."""
+    def _tell_futex(self) -> bool:
+        """Write the address of libc's syscall where the compiled half looks for it, if there is one."""
         number = _FUTEX.get(os.uname().machine, 0) if sys.platform == "linux" else 0
         if number:
             call = ctypes.cast(ctypes.CDLL(None).syscall, ctypes.c_void_p).value or 0
             at = (self.state - self._block.ctypes.data + _SYSTEM) // 8
             self._block[at : at + 2] = call, number
+        return number != 0
 
 
 def _at_exit() -> None:

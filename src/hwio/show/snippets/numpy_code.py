@@ -40,6 +40,8 @@ WRITERS = {
 # these name axes themselves, so x and w may stay as they are stored
 ANY_ORDER = ("einsum", "tensordot")
 
+Clip = tuple[float | None, float | None]
+
 
 def numpy_code(case: Case) -> str:
     """Write a convolution in plain NumPy, by the method of the case's plan.
@@ -159,7 +161,9 @@ def _finish(script: Script, case: Case, letters: str, work: DType, *, transforms
         script.line(f"y = y + {bias_code(case, letters)}")
         has = has if case.integers else np.result_type(has, case.b[1])
     if case.problem.clip not in (None, (None, None)):
-        script.line(f"y = {activated(case.problem.clip)}")
+        clip = binding(case.problem.clip, has)
+        if clip != (None, None):
+            script.line(f"y = {activated(clip)}")
         if has.kind in "iu" and fraction(case):
             has = np.dtype(np.float64)
     if has != result:
@@ -184,7 +188,17 @@ def bias_code(case: Case, letters: str) -> str:
     return code if wide else f"{code}.astype({dtype_code(case.work)})"
 
 
-def activated(clip: tuple[float | None, float | None] | None, y: str = "y") -> str:
+def binding(clip: Clip | None, dtype: DType) -> Clip:
+    """Drop the bounds that no number of a dtype can pass; NumPy refuses some of them."""
+    low, high = clip or (None, None)
+    if dtype.kind in "iu":
+        ends = np.iinfo(dtype)
+        low = None if low is not None and low <= ends.min else low
+        high = None if high is not None and high >= ends.max else high
+    return low, high
+
+
+def activated(clip: Clip | None, y: str = "y") -> str:
     """Write an activation in NumPy."""
     low, high = clip or (None, None)
     if low is None and high is None:

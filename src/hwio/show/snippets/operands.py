@@ -81,11 +81,6 @@ class Operands:
         """The letter of w that meets C of x within one group."""
         return "C" if "M" in self.w_letters else "I"
 
-    @property
-    def w_out(self) -> str:
-        """The letter of w that counts filters within one group."""
-        return "M" if "M" in self.w_letters else "O"
-
     def of_group(self) -> Operands:
         """Return the operands of one group, named xg and wg."""
         geo = self.geo

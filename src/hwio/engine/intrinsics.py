@@ -43,27 +43,6 @@ def store_int(typingctx, address, value):
 
 
 @intrinsic
-def load_f4(typingctx, address):
-    """Return the float32 at an address."""
-
-    def codegen(ctx, b, sig, args):
-        return b.load(at(b, args[0], FLOATS["f4"]), align=4)
-
-    return types.float32(types.intp), codegen
-
-
-@intrinsic
-def store_f4(typingctx, address, value):
-    """Store a float32 at an address."""
-
-    def codegen(ctx, b, sig, args):
-        b.store(args[1], at(b, args[0], FLOATS["f4"]), align=4)
-        return ctx.get_dummy_value()
-
-    return types.void(types.intp, types.float32), codegen
-
-
-@intrinsic
 def copy(typingctx, source, target, count):
     """Copy bytes in units of four."""
 

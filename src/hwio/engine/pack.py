@@ -23,23 +23,22 @@ def aligned(shape: tuple[int, ...], dtype: Any, *, zero: bool = False) -> Any:
     return raw[start : start + count].view(dtype).reshape(shape)
 
 
-def pack_panels(w: Any, groups: int, block: Block) -> Any:
+def pack_panels(w: Any, groups: int, block: Block, dtype: Any) -> Any:
     """Return w (*kernel, i, o) as (groups, panels, taps·i, nr); a short last panel ends in zeros."""
-    nr, dtype = block.nr, w.dtype
+    nr = block.nr
     filters = w.shape[-1] // groups
     depth = prod(w.shape[:-1])
     panels = max(1, -(-filters // nr))
     packed = aligned((groups, panels, depth, nr), dtype, zero=filters % nr != 0)
-    if w.flags.c_contiguous and packed.size:
+    if w.flags.c_contiguous and w.dtype == dtype and packed.size:
         _pack_rows(w, packed, filters, block)
         return packed
-    columns = w.reshape(depth, groups, filters)
-    whole = filters // nr
-    if whole:
-        part = columns[:, :, : whole * nr].reshape(depth, groups, whole, nr)
-        packed[:, :whole] = part.transpose(1, 2, 0, 3)
-    if filters % nr:
-        packed[:, whole, :, : filters % nr] = columns[:, :, whole * nr :].transpose(1, 0, 2)
+    # axes are split and never joined, so that these are views: nothing but the panels is copied
+    panel_first = packed.reshape(groups, panels, *w.shape[:-1], nr)
+    columns = np.moveaxis(w.reshape(*w.shape[:-1], groups, filters), -2, 0)  # (g, *kernel, i, o)
+    for panel in range(panels):
+        part = columns[..., panel * nr : (panel + 1) * nr]
+        panel_first[:, panel, ..., : part.shape[-1]] = part
     return packed
 
 

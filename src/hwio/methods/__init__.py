@@ -7,10 +7,10 @@ y (n, *out, o) in x's dtype.
 from hwio.methods.broadcast import broadcast_bytes, conv_broadcast
 from hwio.methods.einsum import conv_einsum, einsum_bytes
 from hwio.methods.fft import conv_fft, fft_bytes
-from hwio.methods.im2col import conv_im2col, im2col_bytes
+from hwio.methods.im2col import conv_im2col, im2col_bytes, im2col_unit
 from hwio.methods.loop import conv_loop, loop_bytes
-from hwio.methods.method import Method
-from hwio.methods.taps import conv_taps, taps_bytes
+from hwio.methods.method import Method, whole_image
+from hwio.methods.taps import conv_taps, taps_bytes, taps_unit
 from hwio.methods.tensordot import conv_tensordot, tensordot_bytes
 from hwio.methods.winograd import (
     conv_winograd2,
@@ -55,6 +55,8 @@ METHODS: dict[str, Method] = {
         idea="windows as rows, filters as columns, one product",
         formula="y = windows.reshape(-1, kh*kw*c) @ w.reshape(kh*kw*c, k)",
         workspace=im2col_bytes,
+        unit=im2col_unit,
+        seamless=True,
     ),
     "taps": Method(
         "taps",
@@ -62,6 +64,7 @@ METHODS: dict[str, Method] = {
         idea="shift x, one product for each tap",
         formula="y = sum(x[:, p:p+oh, q:q+ow] @ w[p, q] for each tap p, q)",
         workspace=taps_bytes,
+        unit=taps_unit,
         grouped=True,
     ),
     "fft": Method(
@@ -72,6 +75,8 @@ METHODS: dict[str, Method] = {
         workspace=fft_bytes,
         bound="T5",
         transforms=True,
+        unit=whole_image,
+        seamless=True,
     ),
     "winograd": Method(
         "winograd",
@@ -79,6 +84,8 @@ METHODS: dict[str, Method] = {
         idea="F(2×2, 3×3): 16 products instead of 36",
         formula="Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, 2×2 outputs from 4×4 tiles",
         workspace=winograd2_bytes,
+        unit=whole_image,
+        seamless=True,
         bound="T4_2",
         refuses=winograd_refuses,
         transforms=True,
@@ -89,6 +96,8 @@ METHODS: dict[str, Method] = {
         idea="F(4×4, 3×3): 36 products instead of 144",
         formula="Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, 4×4 outputs from 6×6 tiles",
         workspace=winograd4_bytes,
+        unit=whole_image,
+        seamless=True,
         bound="T4_4",
         refuses=winograd_refuses,
         transforms=True,

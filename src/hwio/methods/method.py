@@ -17,6 +17,12 @@ def _serves_all(geo: Geometry) -> str | None:
     return None
 
 
+def whole_image(geo: Geometry, itemsize: int) -> tuple[int, ...]:
+    """Keep every image in one block."""
+    del itemsize
+    return geo.out_size
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One readable way of convolving.
@@ -41,6 +47,11 @@ class Method:
         Whether it takes groups > 1 itself; else it is called once for each group.
     transforms : bool
         Whether it sums in another space, so that one Inf or NaN spreads to other outputs.
+    unit : callable or None
+        ``f(geo, itemsize)`` -> output cells along each axis that stay together where a large job is
+        cut into blocks; None where it is never cut.
+    seamless : bool
+        Whether such cuts change no bit.
     """
 
     name: str
@@ -52,3 +63,5 @@ class Method:
     refuses: Callable[[Geometry], str | None] = _serves_all
     grouped: bool = False
     transforms: bool = False
+    unit: Callable[[Geometry, int], tuple[int, ...]] | None = None
+    seamless: bool = False

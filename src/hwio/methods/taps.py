@@ -74,6 +74,12 @@ def _add_dense(total: Array, shifted: Array, weights: Array, geo: Geometry) -> N
         total[..., filters] += shifted[..., channels] @ np.ascontiguousarray(weights[:, filters])
 
 
+def taps_unit(geo: Geometry, itemsize: int) -> tuple[int, ...]:
+    """Let every output cell be in a block of its own."""
+    del itemsize
+    return (1,) * geo.ndim
+
+
 def taps_bytes(geo: Geometry, itemsize: int) -> int:
     """Count one image of output-sized products, and one of x, which padding has copied already."""
     image = 0 if geo.padded else prod(geo.x_shape[1:])

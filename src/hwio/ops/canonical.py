@@ -12,6 +12,7 @@ from hwio.shapes.padding import PADDING_MODES
 if TYPE_CHECKING:
     from hwio.ops.check import Problem
     from hwio.shapes.geometry import Geometry
+    from hwio.shapes.layout import Layout
     from hwio.types import Array
 
 
@@ -37,6 +38,13 @@ def canonical_views(problem: Problem, x: Array, w: Array) -> tuple[Array, Array]
     if problem.flip:
         w = w[(slice(None, None, -1),) * geo.ndim]
     return x, w
+
+
+def canonical_y(out: Array, lay: Layout) -> Array:
+    """Return out, in y's order, as (n, *out, o)."""
+    axes = lay.y_axes
+    out = as_view(out, tuple(map(axes.index, range(len(axes)))))
+    return out if lay.batched else out[None]
 
 
 def pad(x: Array, geo: Geometry, mode: str) -> Array:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.errors import DTypeError, LayoutError, ShapeError, word
+from hwio.methods import METHODS
 from hwio.ops.arrays import as_dtype, float_compute, integer_result
 from hwio.ops.memory import check_output, check_workspace, physical_memory
 from hwio.ops.options import check_flip, check_method, clip_of
@@ -57,6 +58,11 @@ class Problem:
     plan: Plan
     compute: np.dtype[Any] | None
     result: np.dtype[Any]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one number in the computation, 8 at most for integers."""
+        return 8 if self.compute is None else self.compute.itemsize
 
 
 def geometry_of(
@@ -178,18 +184,16 @@ out_dtype, memory_limit
     check_method(method, precision, geo)
     computed = compute or np.dtype(np.float64)  # integers: at most 8 bytes
     limit = check_output(geo, lay, computed.itemsize, memory_limit)
-    plan = choose(geo, computed.itemsize, precision, method, computed.str[1:], mode != "zeros")
-    converted = [
-        (name, prod(shape))
-        for name, dtype, shape in (
-            ("x", x_dtype, (geo.n, *geo.padded_size, geo.in_channels)),
-            ("w", w_dtype, w_shape),
-        )
-        if dtype != computed
-    ]
+    converts = not x_dtype == computed == result
+    plan = choose(geo, computed.itemsize, precision, method, computed.str[1:], converts)
+    converted = []
+    if x_dtype != computed and METHODS[plan.method].unit is None:  # others convert it in blocks
+        converted.append(("x", prod((geo.n, *geo.padded_size, geo.in_channels))))
+    if w_dtype != computed and not (plan.kernel and compute):  # a kernel packs them converted
+        converted.append(("w", prod(w_shape)))
     need = computed.itemsize * (prod(geo.y_shape) + sum(count for _, count in converted))
     if plan.kernel and need + plan.workspace > (physical_memory() if limit is None else limit):
-        plan = choose(geo, computed.itemsize, precision)  # NumPy's ways may need less
+        plan = choose(geo, computed.itemsize, precision, converts=converts)  # NumPy may need less
     check_workspace(geo, lay, plan, computed.itemsize, limit, converted)
     return Problem(lay, geo, mode, turned, clip, plan, compute, result)
 

@@ -1,18 +1,28 @@
-"""Run a checked problem by its compiled kernel."""
+"""Run a checked problem by its compiled kernel.
+
+A kernel reads x and writes y where they lie if its addresses can say how. Else, for another order of
+axes, another number type, padding that is not zeros, it gets them block by block.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwio.engine import give_up, refusal
 from hwio.engine.small import is_small
-from hwio.ops.canonical import canonical_views, pad
-from hwio.ops.finish import finish, integer_dtype, rounded
+from hwio.errors import RangeError
+from hwio.ops.blockwise import assemble
+from hwio.ops.canonical import canonical_views
+from hwio.ops.finish import finish, integer_dtype
+from hwio.ops.gather import gather
+from hwio.planner.space import kernel_lengths
+from hwio.shapes.blocks import blocks, least
 
 if TYPE_CHECKING:
+    from hwio.ops.blockwise import Parts
     from hwio.ops.check import Problem
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
@@ -21,63 +31,145 @@ Packs = dict[Any, Any]
 
 
 def run_compiled(
-    problem: Problem, x: Array, w: Array, b: Array | None, packs: Packs | None
+    problem: Problem,
+    x: Array,
+    w: Array,
+    b: Array | None,
+    packs: Packs | None,
+    room: Array | None = None,
 ) -> Array | None:
     """Convolve by the plan's kernel; return y (n, *out, o), or None where NumPy has to serve.
 
-    Bias and activation are part of the kernel for floats; for integers they follow, exactly.
+    y lies in room if there is one. Bias and activation are part of the kernel for floats; for
+    integers they follow, exactly.
     """
     if refusal():  # it gave up after this problem was planned
         return None
-    geo = problem.geometry
     x, w = canonical_views(problem, x, w)
     compute = problem.compute
-    fused = compute is not None
     if compute is None:
         compute = integer_dtype(problem, x, w, b)
         if compute.kind != "f":
             return None
-    if geo.padded and (kernel_is_small(problem) or problem.padding_mode != "zeros"):
-        x = pad(x, geo, problem.padding_mode)
-        geo = replace(geo, in_size=geo.padded_size, padding=((0, 0),) * geo.ndim)
-    bias = np.array(b.reshape(-1), compute) if fused and b is not None else None
-    x, w = np.ascontiguousarray(x, compute), w.astype(compute, copy=False)
     try:
-        y = _unrolled(problem, geo, x, w, bias) if kernel_is_small(problem) else None
-        if y is None:
-            y = _launched(problem, geo, x, w, bias, packs)
-    except MemoryError:
+        return _run(_Weights(problem, compute, w, b, packs), x, room)
+    except (MemoryError, RangeError):
         raise
     except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
         give_up(error)
         return None
-    return rounded(y, problem.result) if fused else finish(y, b, problem)
 
 
-def _unrolled(problem: Problem, geo: Geometry, x: Array, w: Array, b: Array | None) -> Array | None:
-    """Call the function that is unrolled for this shape, if there is one."""
+@dataclass(slots=True)
+class _Weights:
+    """What every block of a call has in common."""
+
+    problem: Problem
+    compute: np.dtype[Any]
+    w: Array
+    b: Array | None
+    packs: Packs | None
+    packed: Any = None
+
+    def launch(self, x: Array, geo: Geometry, smallest: Geometry, y: Array) -> Array:
+        """Convolve x (n, *in, c) into y; ``smallest`` is the least geometry of the call."""
+        from hwio.engine.launch import spatial
+
+        fused = self.problem.compute is not None
+        clip = self.problem.clip if fused else None
+        if kernel_is_small(self.problem) and x.flags.c_contiguous and y.flags.c_contiguous:
+            found = _unrolled(geo, x, self.w, self._bias(fused), clip, y)
+            if found is not None:
+                return found
+        if self.packed is None:
+            self.packed = self._pack(smallest, fused)
+        return spatial.run(self.packed, x, geo, clip, y)
+
+    def _bias(self, fused: bool) -> Array | None:
+        """Return the bias that is part of the kernel."""
+        return self.b.reshape(-1).astype(self.compute) if fused and self.b is not None else None
+
+    def _pack(self, geo: Geometry, fused: bool) -> Any:
+        """Return packed weights, which ``packs`` keeps from call to call."""
+        from hwio.engine.launch import spatial
+
+        kernel = self.problem.plan.kernel or ""
+        key = (kernel, spatial.block_of(kernel, geo, self.compute.str[1:]), fused)
+        packed = None if self.packs is None else self.packs.get(key)
+        if packed is None:
+            packed = spatial.pack(kernel, key[1], self.w, self._bias(fused), geo, self.compute)
+            if self.packs is not None:
+                self.packs[key] = packed
+        return packed
+
+
+def _run(weights: _Weights, x: Array, room: Array | None) -> Array:
+    """Convolve at once where x and y can be used as they lie in memory, else by blocks."""
     # here and not above: the engine loads llvmlite, which `import hwio` must not
-    from hwio.engine import tiny
-
-    clip = None if problem.compute is None else problem.clip
-    entry = tiny.entry_of(geo, x.dtype.str[1:], b is not None, clip)
-    return None if entry is None else tiny.run(entry, x, np.ascontiguousarray(w), b, geo)
-
-
-def _launched(
-    problem: Problem, geo: Geometry, x: Array, w: Array, b: Array | None, packs: Packs | None
-) -> Array:
-    """Launch the kernel on packed weights, which ``packs`` keeps from call to call."""
     from hwio.engine.launch import spatial
 
-    kernel = problem.plan.kernel or ""
-    key = (kernel, spatial.block_of(kernel, geo, x.dtype.str[1:]), problem.compute is None)
-    packed = None if packs is None else packs.get(key)
-    if packed is None:
-        packed = spatial.pack(kernel, key[1], w, b, geo)
-        if packs is not None:
-            packs[key] = packed
-    return spatial.run(packed, x, geo, None if problem.compute is None else problem.clip)
+    problem, geo = weights.problem, weights.problem.geometry
+    straight = problem.compute is not None and problem.compute == problem.result
+    if straight and room is None:
+        room = spatial.room(geo.y_shape, weights.compute)
+    if straight and room is not None and spatial.writes(room) and _reads(weights, x):
+        return weights.launch(x, geo, geo, room)
+    if not straight:
+        return assemble(lambda own: _parts(weights, own, x, None), problem, room)
+    assert room is not None
+    for place, part in _parts(weights, problem, x, room):
+        room[place] = part
+    return room
+
+
+def _reads(weights: _Weights, x: Array) -> bool:
+    """Tell whether the kernel can read x (n, *in, c) where it lies."""
+    from hwio.engine.launch import spatial
+
+    problem, geo = weights.problem, weights.problem.geometry
+    if x.dtype != weights.compute or not x.flags.aligned:
+        return False
+    if kernel_is_small(problem):
+        return x.flags.c_contiguous and not geo.padded
+    if geo.padded and problem.padding_mode != "zeros":
+        return False
+    return spatial.reads(problem.plan.kernel or "", x, geo)
+
+
+def _parts(weights: _Weights, problem: Problem, x: Array, room: Array | None) -> Parts:
+    """Yield indices of y (n, *out, o) and what belongs there, unless it is written into room."""
+    from hwio.engine.launch import spatial
+
+    geo, in_place = problem.geometry, _reads(weights, x)
+    lengths = kernel_lengths(geo, problem.itemsize)
+    smallest = least(geo, lengths).copied(geo)[1]
+    for block in blocks(geo, lengths):
+        if in_place:
+            place, part = block.viewed(geo)
+            images = x[place]
+        else:
+            axes, part = block.copied(geo)
+            space = spatial.room(part.x_shape, weights.compute)
+            images = gather(x[block.place[0]], axes, problem.padding_mode, space)
+        if room is not None and spatial.writes(room[block.place]):
+            weights.launch(images, part, smallest, room[block.place])
+            continue
+        y = spatial.room(part.y_shape, weights.compute)
+        weights.launch(images, part, smallest, y)
+        yield block.place, y if problem.compute is not None else finish(y, weights.b, problem)
+
+
+def _unrolled(
+    geo: Geometry, x: Array, w: Array, b: Array | None, clip: Any, y: Array
+) -> Array | None:
+    """Call the function that is unrolled for this shape, if there is one."""
+    from hwio.engine import tiny
+
+    entry = tiny.entry_of(geo, x.dtype.str[1:], b is not None, clip)
+    if entry is None:
+        return None
+    result: Array = entry(x, np.ascontiguousarray(w, x.dtype), b, y)
+    return result
 
 
 def kernel_is_small(problem: Problem) -> bool:

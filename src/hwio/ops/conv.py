@@ -142,7 +142,7 @@ def conv(
             quick, problem = found
             if quick is not None and out is None:
                 return quick(x, w, b)
-            return run(problem, aligned(x), aligned(w), b, out)
+            return run(problem, x, aligned(w), b, out)
     given = x, w
     x, w = as_array(x, "x"), as_array(w, "w")
     b = None if b is None else as_array(b, "b")
@@ -153,7 +153,7 @@ def conv(
             flip=flip, activation=activation, method=method, precision=precision,
             padding_mode=padding_mode, out_dtype=out_dtype, memory_limit=memory_limit,
         )  # fmt: skip
-    x, w = aligned(x), aligned(w)
+    w = aligned(w)
     options = (
         stride, padding, dilation, groups, activation, layout, flip, method, precision,
         padding_mode, out_dtype, memory_limit,

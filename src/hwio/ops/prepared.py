@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwio.errors import ShapeError, word
-from hwio.ops.arrays import aligned, as_array
+from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.run import run
@@ -48,7 +48,7 @@ class Prepared:
         -------
         array
         """
-        x = aligned(as_array(x, "x"))
+        x = as_array(x, "x")
         return run(self._problem(x), x, self.w, self.b, out, self._packs)
 
     def plan(self, x: Any) -> Plan:

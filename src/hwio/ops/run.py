@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, DTypeError, OptionError, ShapeError, kind, show, word
-from hwio.methods import METHODS
-from hwio.methods.apply import apply_method
-from hwio.ops.canonical import canonical_arrays
+from hwio.ops.canonical import canonical_y
 from hwio.ops.compiled import run_compiled
-from hwio.ops.finish import finish, integer_dtype
 from hwio.ops.memory import stored_shape
+from hwio.ops.readable import run_method
 from hwio.shapes.layout import as_view
 
 if TYPE_CHECKING:
@@ -29,33 +27,21 @@ def run(
     packs: dict[Any, Any] | None = None,
 ) -> Array:
     """Convolve arrays that were checked; ``packs`` keeps packed weights from call to call."""
-    lay = problem.layout
+    lay, room = problem.layout, None
     if out is not None:
         _check_out(out, problem)
-    y = None if problem.plan.kernel is None else run_compiled(problem, x, w, b, packs)
+        if not any(np.may_share_memory(out, a) for a in (x, w, b) if a is not None):
+            room = canonical_y(out, lay)  # y can be written at once
+    y = None if problem.plan.kernel is None else run_compiled(problem, x, w, b, packs, room)
     if y is None:
-        y = _run_method(problem, x, w, b)
+        y = run_method(problem, x, w, b, room)
+    if out is not None:
+        if room is None:
+            canonical_y(out, lay)[...] = y
+        return out
     if not lay.batched:
         y = y[0]
-    y = as_view(y, lay.y_axes)
-    if out is None:
-        return y
-    out[...] = y
-    return out
-
-
-def _run_method(problem: Problem, x: Array, w: Array, b: Array | None) -> Array:
-    """Convolve by the plan's readable way; return y (n, *out, o)."""
-    x, w = canonical_arrays(problem, x, w)
-    compute = problem.compute
-    if compute is None:
-        compute = integer_dtype(problem, x, w, b)
-    if x.dtype != compute:
-        x = x.astype(compute)
-    if w.dtype != compute:
-        w = w.astype(compute)
-    y = apply_method(METHODS[problem.plan.method], x, w, problem.geometry)
-    return finish(y, b, problem)
+    return as_view(y, lay.y_axes)
 
 
 def _check_out(out: Any, problem: Problem) -> None:

@@ -16,8 +16,9 @@ from hwio.methods import METHODS
 from hwio.methods.accuracy import MEANINGS
 from hwio.methods.fft import fast_length
 from hwio.methods.im2col import PIECE
-from hwio.planner.kernels import LAUNCH_US, choose_kernel, kernel_bytes
+from hwio.planner.kernels import LAUNCH_US, choose_kernel
 from hwio.planner.plan import Plan
+from hwio.planner.space import group_of, kernel_bytes, method_bytes, method_needs
 
 if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
@@ -27,7 +28,7 @@ ELEMENT_US = 1 / 1.5e3  # one number copied, or added in place
 CALL_US = 1.5  # one NumPy call on small arrays
 ROW_US = 0.005  # one turn to the next row inside a NumPy call
 LONE_CHANNEL = 3.3  # how much longer a copy takes that finds one number at a time
-# what a method behind "auto" may allocate beside x, w and y, unless one image, in and out, is larger
+# what a method behind "auto" may allocate beside x, w, another copy of w, and y, unless y is larger
 AUTO_WORKSPACE = 16 << 20
 PRECISIONS = {
     "highest": "T1 for every element, on any data: direct sums only",
@@ -49,7 +50,7 @@ def choose(
     precision: str = "highest",
     method: str = "auto",
     kind: str | None = None,
-    pads: bool = False,
+    converts: bool = False,
 ) -> Plan:
     """Decide how one geometry is computed.
 
@@ -63,39 +64,26 @@ def choose(
         "auto", or the key of a method or a kernel: then that one is the plan.
     kind : str, optional
         Number type of the computation, f4 or f8; None leaves compiled kernels out.
-    pads : bool
-        Whether a kernel, too, needs the padding copied in: for every mode but zeros.
+    converts : bool
+        Whether x or y has another number type than the computation.
 
     Returns
     -------
     Plan
     """
-    padded = prod((geo.n, *geo.padded_size, geo.in_channels)) * itemsize if geo.padded else 0
-    one = (
-        geo
-        if geo.groups == 1
-        else replace(geo, in_channels=geo.group_channels, out_channels=geo.group_filters, groups=1)
-    )
-    own = {name: m.workspace(geo if m.grouped else one, itemsize) for name, m in METHODS.items()}
-    # a group's x and y, where a method takes one at a time
-    part = (
-        0
-        if one is geo
-        else (prod(one.y_shape) + prod((one.n, *one.padded_size, one.in_channels))) * itemsize
-    )
-    space = {name: own[name] + padded + (0 if m.grouped else part) for name, m in METHODS.items()}
     if method in KERNELS:
         twin, found = KERNELS[method].twin, choose_kernel(geo, kind or "f8", method)
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != twin}
-        room = kernel_bytes(geo, itemsize, pads)
+        room = kernel_bytes(geo, itemsize)
         return Plan(twin, f"the twin of {method}", others, geo, room, found.name, "asked for")
     if method != "auto":
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != method}
-        return Plan(method, "asked for", others, geo, space[method])
+        space = method_bytes(method, geo, itemsize, converts)
+        return Plan(method, "asked for", others, geo, space)
     costs: dict[str, float] = {}
     rejected: dict[str, str] = {}
     for name in METHODS:
-        why = _refusal(name, geo, precision, own[name], itemsize)
+        why = _refusal(name, geo, precision, itemsize)
         if why:
             rejected[name] = why
         else:
@@ -105,11 +93,12 @@ def choose(
         if name != best:
             rejected[name] = f"about {_time(cost)} per image against {_time(costs[best])}"
     order = {name: rejected[name] for name in METHODS if name in rejected}
-    plan = Plan(best, _reason(best, geo, costs[best]), order, geo, space[best])
-    return plan if kind is None else _with_kernel(plan, kind, itemsize, pads, costs[best])
+    space = method_bytes(best, geo, itemsize, converts)
+    plan = Plan(best, _reason(best, geo, costs[best]), order, geo, space)
+    return plan if kind is None else _with_kernel(plan, kind, itemsize, costs[best])
 
 
-def _with_kernel(plan: Plan, kind: str, itemsize: int, pads: bool, cost: float) -> Plan:
+def _with_kernel(plan: Plan, kind: str, itemsize: int, cost: float) -> Plan:
     """Let a compiled kernel run where it is expected to take less time than NumPy."""
     geo, found = plan.geometry, choose_kernel(plan.geometry, kind)
     if found.name is None or found.cost >= cost:
@@ -118,7 +107,7 @@ def _with_kernel(plan: Plan, kind: str, itemsize: int, pads: bool, cost: float) 
             why = f"{found.name} would take {_kernel_time(found.cost)}"
         return replace(plan, kernel_reason=why)
     reason = f"{found.reason}; about {_time(found.cost)} per image on one core"
-    room = kernel_bytes(geo, itemsize, pads)
+    room = kernel_bytes(geo, itemsize)
     return replace(plan, workspace=room, kernel=found.name, kernel_reason=reason)
 
 
@@ -135,11 +124,11 @@ def other_kernel(auto: Plan, name: str) -> str:
     return auto.kernel_reason.partition(" would take ")[2] or auto.kernel_reason
 
 
-def _refusal(name: str, geo: Geometry, precision: str, own: int, itemsize: int) -> str | None:
+def _refusal(name: str, geo: Geometry, precision: str, itemsize: int) -> str | None:
     """Return why a method is no candidate for auto."""
     method = METHODS[name]
     if name not in COSTS:
-        if name == "tensordot" and own > PIECE:
+        if name == "tensordot" and method.workspace(group_of(name, geo), itemsize) > PIECE:
             return "holds the whole patch matrix at once"
         return _ONLY_SHOWN.get(name, "auto has no estimate of its time")
     bound = method.bound[:2]
@@ -150,10 +139,14 @@ def _refusal(name: str, geo: Geometry, precision: str, own: int, itemsize: int) 
         return why
     if name == "taps" and geo.group_channels > 1 and geo.groups > 1:
         return "many small products in grouped convolution"
-    image = prod(geo.padded_size) * geo.in_channels + geo.pixels * geo.out_channels
-    room = max(AUTO_WORKSPACE, image * itemsize)
-    if name != "im2col" and own > room:
-        return f"needs {own / 2**20:.0f} MiB beside the arrays"
+    if method.transforms:  # whole images
+        one = group_of(name, replace(geo, n=1))
+        need = method_needs(name, one, itemsize)
+        if name == "fft":  # half its count serves real numbers: the rest is enough for copies
+            need = method.workspace(one, itemsize)
+        room = max(AUTO_WORKSPACE + prod(geo.w_shape) * itemsize, prod(geo.y_shape[1:]) * itemsize)
+        if need > room:
+            return f"needs {need / 2**20:.0f} MiB beside the arrays"
     return None
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 from typing import TYPE_CHECKING
 
 from hwio.engine import SWITCHED_OFF, refusal
-from hwio.engine.margins import MARGINS, margin_cells
 from hwio.engine.registry import KERNELS
 from hwio.engine.small import is_small
 
@@ -20,7 +18,6 @@ LOAD_RATE = {"f4": 8e3, "f8": 4e3}  # the same where every product needs its own
 CALL_US = 2  # a call of an unrolled function
 SMALL_RATE = {"f4": 20e3, "f8": 12e3}  # multiply-adds a microsecond there
 LANES = 16  # filters are taken in steps of a vector
-TABLES = 1 << 20  # bytes of pointer tables, or a little less
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +69,3 @@ def _depthwise_cost(geo: Geometry, kind: str) -> float:
 
 
 COSTS = {"direct": _direct_cost, "depthwise": _depthwise_cost}
-
-
-def kernel_bytes(geo: Geometry, itemsize: int, pads: bool) -> int:
-    """Count what a kernel allocates beside x, w and y: packed weights, margins, pointer tables.
-
-    ``pads`` tells whether padding is copied in first, as every mode but zeros needs.
-    """
-    grown = prod((geo.n, *geo.padded_size, geo.in_channels)) * itemsize if geo.padded else 0
-    if is_small(replace(geo, n=1)):
-        return grown
-    filters = -(-geo.group_filters // 128) * 128 * geo.groups
-    packed = filters * geo.depth * itemsize
-    copied = grown if pads else min(margin_cells(geo) * itemsize, MARGINS)
-    return packed + copied + TABLES

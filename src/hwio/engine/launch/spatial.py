@@ -11,7 +11,7 @@ import numpy as np
 from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.jit import address_of
-from hwio.engine.margins import merges
+from hwio.engine.margins import merges, worth_copying
 from hwio.engine.pack import aligned, pack_bias, pack_channels, pack_panels
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, depthwise_block, direct_block
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TILE_CELLS = 256 << 10  # bytes of x that one block of tiles may touch
 TABLE_ENTRIES = 4096  # pointers of a block of tiles per pixel of a tile
+TABLE_BYTES = 3 << 20  # of all threads' pointers
 NO_ENDS = (-np.inf, np.inf)
 
 
@@ -52,14 +53,16 @@ def block_of(kernel: str, geo: Geometry, kind: str) -> Block:
     return direct_block(kind, vector, pixels, geo.group_filters)
 
 
-def pack(kernel: str, block: Block, w: Array, b: Array | None, geo: Geometry) -> Packed:
-    """Pack w (*kernel, i, o) and b (o,) for a register block."""
+def pack(
+    kernel: str, block: Block, w: Array, b: Array | None, geo: Geometry, dtype: np.dtype[Any]
+) -> Packed:
+    """Pack w (*kernel, i, o) and b (o,) as dtype for a register block."""
     if kernel == "depthwise":
-        packed = pack_channels(w, block.nr, w.dtype)
-        bias = pack_bias(b, 1, geo.out_channels, packed.shape[1] // block.nr, block.nr, w.dtype)
+        packed = pack_channels(w, block.nr, dtype)
+        bias = pack_bias(b, 1, geo.out_channels, packed.shape[1] // block.nr, block.nr, dtype)
     else:
-        packed = pack_panels(w, geo.groups, block)
-        bias = pack_bias(b, geo.groups, geo.group_filters, packed.shape[1], block.nr, w.dtype)
+        packed = pack_panels(w, geo.groups, block, dtype)
+        bias = pack_bias(b, geo.groups, geo.group_filters, packed.shape[1], block.nr, dtype)
     return Packed(kernel, block, packed, bias)
 
 
@@ -74,15 +77,14 @@ class Launch:
 
 
 @lru_cache(maxsize=1024)
-def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
-    """Work out the fields of a launch."""
+def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bool) -> Launch:
+    """Work out the fields of a launch on contiguous arrays."""
     size = int(block.kind[1])
     deep = kernel == "depthwise"
     pixels, taps = geo.n * geo.pixels, geo.depth // geo.group_channels
     groups = 1 if deep else geo.groups
     filters = geo.out_channels if deep else geo.group_filters
     panels = max(1, -(-filters // block.nr))
-    merged = merges(geo, kernel)
     if merged:
         taps //= geo.kernel[-1]
     step = 1
@@ -90,7 +92,8 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
         step *= s
     seen = max(1, block.mr * step * (block.nr if deep else geo.group_channels) * size)
     all_tiles = -(-pixels // block.mr)
-    tiles = max(1, min(all_tiles, TILE_CELLS // seen, TABLE_ENTRIES // taps))
+    entries = min(TABLE_ENTRIES, TABLE_BYTES // (8 * threads * block.mr))
+    tiles = max(1, min(all_tiles, TILE_CELLS // seen, entries // taps))
     if all_tiles >= 8 * threads:  # enough blocks for every thread to end at the same time
         tiles = min(tiles, all_tiles // (4 * threads))
     blocks = -(-all_tiles // tiles)
@@ -143,16 +146,6 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
     )
 
 
-def _with_margins(x: Array, geo: Geometry) -> Array:
-    """Return x with the padding of its last spatial axis in place."""
-    low, high = geo.padding[-1]
-    if low == high == 0:
-        return x
-    grown: Array = np.zeros((*x.shape[:-2], low + x.shape[-2] + high, x.shape[-1]), x.dtype)
-    grown[..., low : low + x.shape[-2], :] = x
-    return grown
-
-
 def three(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
     """Put 1-D and 2-D sizes into three axes, D H W."""
     return (fill,) * (3 - len(values)) + values
@@ -162,26 +155,73 @@ def _axes(name: str, values: tuple[int, ...]) -> dict[str, int]:
     return {f"{name}_{axis}": value for axis, value in zip("dhw", values, strict=True)}
 
 
-_X, _Y, _W, _BIAS, _ZEROS, _ENDS, _SCRATCH = (
-    AT[name] // 8 for name in ("x", "y", "w", "bias", "zeros", "ends", "scratch")
+_X, _Y, _W, _BIAS, _ZEROS, _ENDS, _SCRATCH, _LINEAR, _Y_STEP, _X_N, _X_D, _X_H, _X_W = (
+    AT[name] // 8
+    for name in (
+        *("x", "y", "w", "bias", "zeros", "ends", "scratch", "linear", "y_step"),
+        *("x_n", "x_d", "x_h", "x_w"),
+    )
 )
 
 
-def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None) -> Array:
-    """Convolve x (n, *in, c), contiguous, without its padding; return y (n, *out, o)."""
+def room(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return an array for y, or for a block, that starts on a cache line."""
+    made: Array = aligned(shape, dtype)
+    return made
+
+
+def reads(kernel: str, x: Array, geo: Geometry) -> bool:
+    """Tell whether a kernel can read x (n, *in, c), without padding, where it lies."""
+    if x.shape[-1] > 1 and x.strides[-1] != x.itemsize:
+        return False
+    return not merges(geo, kernel) or _in_a_row(x, geo) or not worth_copying(geo)
+
+
+def writes(y: Array) -> bool:
+    """Tell whether a kernel can write y (n, *out, o) where it lies: cells at equal distances."""
+    if not y.flags.aligned or (y.shape[-1] > 1 and y.strides[-1] != y.itemsize):
+        return False
+    return bool(_step(y) >= y.shape[-1] * y.itemsize)
+
+
+def _step(array: Array) -> int:
+    """Return the distance of cells (n, *cells, c) in bytes, 0 if there are several."""
+    step, count = 0, 1
+    for size, stride in zip(array.shape[-2::-1], array.strides[-2::-1], strict=True):
+        if size != 1:
+            if step and stride != step * count:
+                return 0
+            step, count = step or stride, count * size
+    return step or array.shape[-1] * array.itemsize
+
+
+def _in_a_row(x: Array, geo: Geometry) -> bool:
+    """Tell whether the cells of x along W, margins included, lie side by side."""
+    near = x.shape[-2] <= 1 or x.strides[-2] == x.shape[-1] * x.itemsize
+    return near and geo.padding[-1] == (0, 0)
+
+
+def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array) -> Array:
+    """Convolve x (n, *in, c), without its padding, into y (n, *out, o); return y.
+
+    Both are of one dtype and lie so that ``reads`` and ``writes`` hold.
+    """
     dtype = x.dtype
-    y: Array = aligned(geo.y_shape, dtype)
     if y.size == 0:
         return y
     workers = pool()
-    launch = launch_of(geo, packed.kernel, packed.block, workers.threads)
+    merged = merges(geo, packed.kernel) and _in_a_row(x, geo)
+    launch = launch_of(geo, packed.kernel, packed.block, workers.threads, merged)
     zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, dtype)
-    if merges(geo, packed.kernel):
-        x = _with_margins(x, geo)
     low, high = clip or NO_ENDS
     ends = np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
     tables = np.empty(workers.threads * launch.scratch, np.int64)
     fields = launch.fields.copy()
+    if not x.flags.c_contiguous:
+        fields[_X_N], fields[_X_D : _X_W + 1] = x.strides[0], three(x.strides[1:-1], 0)
+        fields[_LINEAR] &= _step(x) == x.strides[-2]
+    if not y.flags.c_contiguous:
+        fields[_Y_STEP] = _step(y)
     fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data
     fields[_W], fields[_BIAS] = packed.w.ctypes.data, packed.bias.ctypes.data
     fields[_ZEROS], fields[_ENDS] = zeros.ctypes.data, ends.ctypes.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
@@ -62,6 +63,13 @@ def check_keywords(
             raise ArgumentTypeError(_unknown(function, name, value, known, x, w))
 
 
+def hide_unknown(function: Any) -> None:
+    """Leave ``**unknown`` out of a signature: it is taken only to be refused in words."""
+    read = inspect.signature(function)
+    seen = [p for p in read.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    function.__signature__ = read.replace(parameters=seen)
+
+
 def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: Any, w: Any) -> str:
     """Word one unknown keyword."""
     rule = f"{name}= is no keyword of hwio.{function}"
@@ -74,7 +82,7 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
         ours = "padding_mode"
     if ours in ("x", "w", "b"):
         what = {"x": "images are", "w": "weights are", "b": "a bias is"}[ours]
-        order = "w" if function == "prepare" else "x, w"
+        order = "w" if function == "prepare" else "x, w, dy" if "grad" in function else "x, w"
         bias = ", b" if ours == "b" and not (value is None or value is False) else ""
         return word(rule, [f"{what} given by place, as {ours}"], f"hwio.{function}({order}{bias})")
     if ours is None or ours not in known:

@@ -21,6 +21,7 @@ PROSE = {
     "x, or its padding, a part at a time",
     "leave kernel_size out",
     "leave colour out",
+    "leave groups out",
 }
 # where nothing that was given can be made to fit, there is nothing to type
 NOTHING = {

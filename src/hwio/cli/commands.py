@@ -13,6 +13,7 @@ import numpy as np
 from hwio.cli.inputs import check_target, demo_arrays, note, read_input
 from hwio.cli.made_arrays import with_arrays
 from hwio.cli.terminal import print_json
+from hwio.cli.warming import run_warmup
 from hwio.errors import LayoutError, LimitError, OptionError, word
 from hwio.ops.convert import layout_recipe, to_layout
 from hwio.ops.memory import check_memory, size
@@ -192,4 +193,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "code": run_code,
     "layout": run_layout,
     "tour": run_tour,
+    "warmup": run_warmup,
 }

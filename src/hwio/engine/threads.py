@@ -20,7 +20,7 @@ import numpy as np
 from hwio.engine.jit import address_of, caller
 from hwio.shapes.counts import check_int
 
-SPINS = 4000  # some tens of microseconds of waiting before a worker sleeps
+SPINS = 2000  # about a hundred microseconds of waiting before a worker sleeps
 _SYSTEM = 768  # where the compiled half finds libc's syscall and the number of futex
 _FUTEX = {"x86_64": 202, "AMD64": 202, "aarch64": 98}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Packed:
     kernel : str
         Module under ``hwio.engine.kernels``: "direct" or "depthwise".
     block : Block
-    w : array, shape (groups, panels, taps·i, nr), or (taps, channels) where depthwise
+    w : array, shape (groups, panels, taps·i, nr), or (panels, taps, nr) where depthwise
     bias : array, shape (groups, panels·nr)
     """
 
@@ -46,17 +47,19 @@ class Packed:
 
 def block_of(kernel: str, geo: Geometry, kind: str) -> Block:
     """Choose the register block for a geometry and a number type."""
-    vector, pixels = processor().vector_bytes, geo.n * geo.pixels
+    vector = processor().vector_bytes
     if kernel == "depthwise":
-        return depthwise_block(kind, vector, pixels, geo.out_channels)
-    return direct_block(kind, vector, pixels, geo.group_filters)
+        taps = geo.stride[-1], geo.dilation[-1]
+        sizes = geo.out_size[-1], geo.out_channels, geo.kernel[-1]
+        return depthwise_block(kind, vector, *sizes, taps)
+    return direct_block(kind, vector, geo.n * geo.pixels, geo.group_filters, geo.depth)
 
 
 def pack(kernel: str, block: Block, w: Array, b: Array | None, geo: Geometry) -> Packed:
     """Pack w (*kernel, i, o) and b (o,) for a register block."""
     if kernel == "depthwise":
         packed = pack_channels(w, block.nr, w.dtype)
-        bias = pack_bias(b, 1, geo.out_channels, packed.shape[1] // block.nr, block.nr, w.dtype)
+        bias = pack_bias(b, 1, geo.out_channels, packed.shape[0], block.nr, w.dtype)
     else:
         packed = pack_panels(w, geo.groups, block)
         bias = pack_bias(b, geo.groups, geo.group_filters, packed.shape[1], block.nr, w.dtype)
@@ -85,20 +88,34 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
     merged = merges(geo, kernel)
     if merged:
         taps //= geo.kernel[-1]
-    step = 1
-    for s in geo.stride:
-        step *= s
-    seen = max(1, block.mr * step * (block.nr if deep else geo.group_channels) * size)
+    seen = max(1, block.mr * prod(geo.stride) * geo.group_channels * size)
     all_tiles = -(-pixels // block.mr)
     tiles = max(1, min(all_tiles, TILE_CELLS // seen, TABLE_ENTRIES // taps))
+    table = tiles * taps * block.mr
+    if deep:  # a tile is a row of outputs
+        all_tiles = pixels // geo.out_size[-1]
+        row = (
+            geo.out_size[-1]
+            * geo.stride[-1]
+            * geo.in_channels
+            * size
+            * geo.stride[-2 if geo.ndim > 1 else -1]
+        )
+        cells = (
+            (geo.out_size[-1] - 1) * geo.stride[-1] + (geo.kernel[-1] - 1) * geo.dilation[-1] + 1
+        )
+        cells *= prod(geo.kernel[:-1])
+        tiles = max(1, min(all_tiles, TILE_CELLS // row, TABLE_ENTRIES // cells))
     if all_tiles >= 8 * threads:  # enough blocks for every thread to end at the same time
         tiles = min(tiles, all_tiles // (4 * threads))
     blocks = -(-all_tiles // tiles)
     panel_group = panels
     if blocks * groups < 4 * threads:
         panel_group = max(1, panels * blocks * groups // (8 * threads))
+    if deep:
+        table = cells * tiles
     # the pointers of a block of tiles, and room for one tile of sums
-    scratch = tiles * taps * block.mr + -(-block.mr * block.nr * size // 8)
+    scratch = table + -(-block.mr * block.nr * size // 8)
     row = geo.in_channels * size
     sizes = three(geo.in_size, 1)
     kernels, lows = three(geo.kernel, 1), three(tuple(low for low, _ in geo.padding), 0)
@@ -127,16 +144,14 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
         "group_bytes": geo.group_channels * size,
         "filters": filters,
         "y_step": geo.out_channels * size,
-        "w_step": (panels if deep else 1) * block.nr * size,
         "panel_bytes": geo.depth * block.nr * size,
         "panels": panels,
         "panel_group": panel_group,
         "tiles": tiles,
         "blocks": blocks,
     }
-    symbol = f"{kernel}_{block.kind}_{block.lanes}_{block.mr}x{block.nrv}"
     return Launch(
-        address_of(kernel, symbol, block.kind, block.lanes, block.mr, block.nrv),
+        address_of(kernel, block.symbol(kernel), *block.parameters),
         np.array([fields.get(name, 0) for name in FIELDS], np.int64),
         blocks * -(-panels // panel_group) * groups,
         scratch,

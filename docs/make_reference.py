@@ -26,6 +26,7 @@ from hwio.ops.check import geometry_of
 from hwio.ops.memory import size
 from hwio.ops.planning import problem_of
 from hwio.planner.choose import PRECISIONS
+from hwio.pooling.accuracy import average_bound, power_bound, spread_bound
 from hwio.shapes.geometry import arithmetic
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, SPATIAL, WEIGHT_LAYOUTS
 from hwio.shapes.padding import PADDING_MODES, PADDINGS
@@ -213,6 +214,21 @@ def bounds() -> str:
     return table(["bound", "abs(y − exact) is at most", "kept by"], rows)
 
 
+def pool_bounds() -> str:
+    """Tabulate the error bounds of pooling in the words of their functions."""
+    users = {
+        "`avg_pool`, `global_avg_pool`": average_bound,
+        "`avg_pool_grad`, `max_pool_grad`": spread_bound,
+        "`lp_pool`": power_bound,
+    }
+    rows = []
+    for names, function in users.items():
+        first = (inspect.getdoc(function) or "").split("\n")[0]
+        key, says = first.split(": ", 1)
+        rows.append([key, says, names])
+    return table(["bound", "abs(y − exact) is at most", "kept by"], rows)
+
+
 def precisions() -> str:
     """Tabulate what auto may choose from."""
     return table(["precision", "promise"], [[f"`{k!r}`", v] for k, v in PRECISIONS.items()])
@@ -274,6 +290,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "padding_modes": padding_modes,
     "padding_windows": padding_windows,
     "paddings": paddings,
+    "pool_bounds": pool_bounds,
     "precisions": precisions,
     "refused_dtypes": refused_dtypes,
     "weight_layouts": weight_layouts,

@@ -16,7 +16,13 @@ from hwio.pooling.loop import (
 from hwio.pooling.method import PoolMethod
 from hwio.pooling.reduction import MAX, SUM, Reduction
 from hwio.pooling.taps import argmax_taps, max_grad_taps, pool_taps, sum_grad_taps, taps_bytes
-from hwio.pooling.views import argmax_views, max_grad_views, pool_views, sum_grad_views, views_bytes
+from hwio.pooling.windows import (
+    argmax_windows,
+    max_grad_windows,
+    pool_windows,
+    sum_grad_windows,
+    windows_bytes,
+)
 
 POOL_METHODS: dict[str, PoolMethod] = {
     "loop": PoolMethod(
@@ -31,13 +37,13 @@ POOL_METHODS: dict[str, PoolMethod] = {
     ),
     "windows": PoolMethod(
         "windows",
-        pool_views,
-        argmax_views,
-        max_grad_views,
-        sum_grad_views,
+        pool_windows,
+        argmax_windows,
+        max_grad_windows,
+        sum_grad_windows,
         idea="one strided view of all windows, reduced over its taps",
         formula="y = windows.max(axis=(3, 4))",
-        workspace=views_bytes,
+        workspace=windows_bytes,
     ),
     "taps": PoolMethod(
         "taps",

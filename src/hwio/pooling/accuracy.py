@@ -67,7 +67,7 @@ def spread_bound(dy: Array, geo: Geometry, u: float) -> Array:
 
 
 def power_bound(y: Array, geo: Geometry, p: int, u: float) -> Array:
-    """P3: (4·√K/p + ln(y^p)/p + 6)·u·y for Σ|x|^p under the p-th root, while |x|^p is in range.
+    """P3: (4·√K/p + |ln y| + 6)·u·y, where no |x|^p overflows or falls below the normal numbers.
 
     Parameters
     ----------

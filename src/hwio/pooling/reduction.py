@@ -45,6 +45,6 @@ SUM = Reduction("sum", np.add)
 def is_peak(values: Array, peak: Array) -> Array:
     """Tell which values are the maximum of their window; where that is NaN, which are NaN."""
     found: Array = values == peak
-    if values.dtype.kind == "f":
+    if peak.dtype.kind == "f" and np.isnan(peak).any():
         found |= np.isnan(values)
     return found

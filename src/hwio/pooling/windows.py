@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hwio.types import Array
 
 
-def pool_views(x: Array, geo: Geometry, reduction: Reduction) -> Array:
+def pool_windows(x: Array, geo: Geometry, reduction: Reduction) -> Array:
     """Pool by reducing a view of every window.
 
     Parameters
@@ -41,7 +41,7 @@ def pool_views(x: Array, geo: Geometry, reduction: Reduction) -> Array:
     return y
 
 
-def argmax_views(x: Array, geo: Geometry) -> Array:
+def argmax_windows(x: Array, geo: Geometry) -> Array:
     """Find the first maximum of every window; counted through its image, int64 (n, *out, c)."""
     found = _flat(_peaks(x, geo, all_ties=False), geo)  # (n, *out, taps, c)
     numbers = np.arange(prod(geo.in_size)).reshape(1, *geo.in_size, 1)
@@ -51,12 +51,12 @@ def argmax_views(x: Array, geo: Geometry) -> Array:
     return np.take_along_axis(places, first, axis=-2)[..., 0, :]
 
 
-def max_grad_views(x: Array, dy: Array, geo: Geometry, all_ties: bool) -> Array:
+def max_grad_windows(x: Array, dy: Array, geo: Geometry, all_ties: bool) -> Array:
     """Send every dy to the maximum of its window, the first or all; shape (n, *in, c)."""
     return _scattered(_peaks(x, geo, all_ties), dy, geo)
 
 
-def sum_grad_views(dy: Array, geo: Geometry) -> Array:
+def sum_grad_windows(dy: Array, geo: Geometry) -> Array:
     """Send every dy to each cell of its window; shape (n, *in, c)."""
     return _scattered(_real(geo, (len(dy), *geo.in_size, dy.shape[-1])) >= 0, dy, geo)
 
@@ -105,6 +105,6 @@ def _taps(geo: Geometry) -> tuple[int, ...]:
     return tuple(range(geo.ndim + 1, 2 * geo.ndim + 1))
 
 
-def views_bytes(geo: Geometry, itemsize: int) -> int:
+def windows_bytes(geo: Geometry, itemsize: int) -> int:
     """Count padded x."""
     return geo.n * prod(geo.padded_size) * geo.in_channels * itemsize

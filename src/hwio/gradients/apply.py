@@ -34,8 +34,8 @@ def apply_dx(way: Gradient, dy: Array, w: Array, geo: Geometry, mode: str) -> Ar
     -------
     array, shape (n, *in, c)
     """
-    if geo.groups == 1 or way.grouped:
-        return fold(way.dx(dy, w, geo), geo, mode)
+    if geo.groups == 1 or way.grouped:  # a copy where fold returns the middle of something larger
+        return np.ascontiguousarray(fold(way.dx(dy, w, geo), geo, mode))
     dx = np.empty(geo.x_shape, dy.dtype)
     for one, channels, filters in _each_group(geo):
         dx[..., channels] = fold(way.dx(dy[..., filters], w[..., filters], one), one, mode)
@@ -69,9 +69,10 @@ def dx_bytes(way: Gradient, geo: Geometry, itemsize: int) -> int:
     """Count what the gradient for x allocates at most, itself included."""
     one = _one_group(geo)
     own = way.dx_workspace(geo if way.grouped else one, itemsize)
-    whole = 0 if one is geo or way.grouped else prod(geo.x_shape) * itemsize
-    parts = one if not way.grouped else geo
-    padded = prod((geo.n, *geo.padded_size, parts.in_channels)) * itemsize
+    split = one is not geo and not way.grouped
+    whole = prod(geo.x_shape) * itemsize if geo.padded or split else 0
+    channels = one.in_channels if split else geo.in_channels
+    padded = prod((geo.n, *geo.padded_size, channels)) * itemsize
     return own + whole + padded
 
 

@@ -3,8 +3,9 @@
     dx[n, p·d :: s, q·d :: s, :] += dy[n] @ w[p, q].T      (pixels, o) (o, c) -> (pixels, c)
     dw[p, q]                     += x[n, p·d :: s, q·d :: s, :].T @ dy[n]
 
-These are the two transposes of ``methods/taps.py``. Each image goes by itself: its dx has the same
-bits in any batch, and what is held meanwhile is one image of shifted cells.
+These are the two transposes of ``methods/taps.py``. Images are taken a few at a time, as many as fit
+``PIECE``: what is held meanwhile is bounded. Each image's dx is a product of its own, so it has the
+same bits in any batch.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hwio.methods.im2col import PIECE
 from hwio.methods.taps import shift
 
 if TYPE_CHECKING:
@@ -37,17 +39,18 @@ def dx_taps(dy: Array, w: Array, geo: Geometry) -> Array:
     array, shape (n, *padded, c)
     """
     dx = np.zeros((dy.shape[0], *geo.padded_size, geo.in_channels), dy.dtype)
-    for image, total in zip(dy, dx, strict=True):  # (*out, o), (*padded, c)
-        rows = np.ascontiguousarray(image).reshape(geo.pixels, geo.out_channels)
+    for images in _pieces(geo, dy.itemsize):
+        total, rows = dx[images], np.ascontiguousarray(dy[images])
+        rows = rows.reshape(len(rows), geo.pixels, geo.out_channels)
         for tap in product(*map(range, geo.kernel)):
-            spots = total[shift(tap, geo)]  # (*out, c)
+            spots = total[(slice(None), *shift(tap, geo))]  # (n, *out, c)
             if geo.group_channels == 1 < geo.groups:
                 spots += _depthwise_shares(rows, w[tap], geo).reshape(spots.shape)
                 continue
             for channels, filters in _groups(geo):
                 weights = np.ascontiguousarray(w[tap][:, filters].T)  # (o, c)
-                share = rows[:, filters] @ weights  # (pixels, c)
-                spots[..., channels] += share.reshape(*geo.out_size, -1 if share.size else 0)
+                share = rows[..., filters] @ weights  # (n, pixels, c)
+                spots[..., channels] += share.reshape(*spots.shape[:-1], geo.group_channels)
     return dx
 
 
@@ -65,13 +68,15 @@ def dw_taps(x: Array, dy: Array, geo: Geometry) -> Array:
     array, shape (*kernel, c / groups, o)
     """
     dw = np.zeros((*geo.kernel, geo.group_channels, geo.out_channels), dy.dtype)
-    for image, upper in zip(x, dy, strict=True):  # (*padded, c), (*out, o)
-        rows = np.ascontiguousarray(upper).reshape(geo.pixels, geo.out_channels)
+    for images in _pieces(geo, dy.itemsize):
+        rows = np.ascontiguousarray(dy[images])
+        cells = len(rows) * geo.pixels
+        rows = rows.reshape(cells, geo.out_channels)
         for tap in product(*map(range, geo.kernel)):
-            seen = np.ascontiguousarray(image[shift(tap, geo)])  # (*out, c)
-            seen = seen.reshape(geo.pixels, geo.in_channels)
+            seen = np.ascontiguousarray(x[(images, *shift(tap, geo))])  # (n, *out, c)
+            seen = seen.reshape(cells, geo.in_channels)
             if geo.group_channels == 1 < geo.groups:
-                split = rows.reshape(geo.pixels, geo.groups, geo.group_filters)
+                split = rows.reshape(cells, geo.groups, geo.group_filters)
                 dw[tap][0] += np.einsum("pg,pgm->gm", seen, split).reshape(-1)
                 continue
             for channels, filters in _groups(geo):
@@ -79,12 +84,25 @@ def dw_taps(x: Array, dy: Array, geo: Geometry) -> Array:
     return dw
 
 
+def _pieces(geo: Geometry, itemsize: int) -> Iterator[slice]:
+    """Cut the images into runs whose rows fit ``PIECE``, or of one image."""
+    step = _piece(geo, itemsize)
+    for start in range(0, geo.n, step):
+        yield slice(start, min(start + step, geo.n))
+
+
+def _piece(geo: Geometry, itemsize: int) -> int:
+    """Return the images of one run; the size of one image alone decides."""
+    row = max(geo.in_channels, geo.out_channels, 1) * itemsize
+    return max(1, PIECE // (geo.pixels * row))
+
+
 def _depthwise_shares(rows: Array, weights: Array, geo: Geometry) -> Array:
-    """Return what one tap sends to each channel from the filters of its own: (pixels, c)."""
+    """Return what one tap sends to each channel from the filters of its own: (n, pixels, c)."""
     if geo.group_filters == 1:
         return rows * weights
-    split = rows.reshape(geo.pixels, geo.groups, geo.group_filters)
-    shares: Array = (split * weights.reshape(split.shape[1:])).sum(-1)
+    split = rows.reshape(*rows.shape[:2], geo.groups, geo.group_filters)
+    shares: Array = (split * weights.reshape(split.shape[2:])).sum(-1)
     return shares
 
 
@@ -96,12 +114,14 @@ def _groups(geo: Geometry) -> Iterator[tuple[slice, slice]]:
 
 
 def dx_taps_bytes(geo: Geometry, itemsize: int) -> int:
-    """Count one image of dy, one product, and one tap's weights."""
+    """Count one piece of dy, its products, and one tap's weights."""
     one = geo.out_channels * (2 if geo.group_channels == 1 else 1) + geo.in_channels
-    return (geo.pixels * one + prod(geo.w_shape[-2:])) * itemsize
+    images = min(geo.n, _piece(geo, itemsize))
+    return (images * geo.pixels * one + prod(geo.w_shape[-2:])) * itemsize
 
 
 def dw_taps_bytes(geo: Geometry, itemsize: int) -> int:
-    """Count one image of dy, one of shifted cells, and one product."""
+    """Count one piece of dy, one of shifted cells, and one product."""
+    images = min(geo.n, _piece(geo, itemsize))
     one = geo.out_channels + geo.in_channels
-    return (geo.pixels * one + prod(geo.w_shape[-2:])) * itemsize
+    return (images * geo.pixels * one + prod(geo.w_shape[-2:])) * itemsize

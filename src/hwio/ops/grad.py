@@ -9,6 +9,7 @@ import numpy as np
 
 from hwio.errors import ArgumentTypeError, OptionError, ShapeError, kind, show, word
 from hwio.gradients.fold import copies
+from hwio.methods.im2col import PIECE
 from hwio.ops.arrays import aligned, as_array, is_shape
 from hwio.ops.backward import Backward, check_room_for, check_way
 from hwio.ops.canonical import stored_w, stored_x, w_view, x_view, y_view
@@ -169,7 +170,7 @@ def grad_w(problem: Backward, x: Array, dy: Array, shape: tuple[int, ...]) -> Ar
 
 
 def grad_b(dy: Array) -> Array:
-    """Sum dy (n, *out, o) over all but its last axis, one image after the other.
+    """Sum dy (n, *out, o) over all but its last axis.
 
     Integers come out as ``np.sum`` has them: int64, or uint64 where dy is unsigned.
     """
@@ -178,8 +179,11 @@ def grad_b(dy: Array) -> Array:
     one = np.ones((), dy.dtype)
     dtype = summing_dtype(result, (dy, one), prod(dy.shape[:-1]), "db")
     db = np.zeros(dy.shape[-1], dtype)
-    for image in dy:  # one stretch of memory: the same bits whatever the strides of dy
-        db += np.ascontiguousarray(image).reshape(-1, len(db)).sum(0, dtype=dtype) if len(db) else 0
+    step = max(1, PIECE // max(dy[:1].nbytes, 1))
+    for start in range(0, len(dy) if dy.size else 0, step):
+        # one stretch of memory: the same bits whatever the strides of dy
+        rows = np.ascontiguousarray(dy[start : start + step]).reshape(-1, len(db))
+        db += rows.sum(0, dtype=dtype)
     return narrowed(db, result, "db")
 
 

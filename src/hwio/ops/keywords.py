@@ -77,7 +77,9 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
     facts = [f"{'' if i else 'keywords:':9} {line}" for i, line in enumerate(lines)]
     if name in _BY_SHAPE:
         return word(rule, ["the shape of w says it"], f"leave {name} out")
-    ours = FOREIGN.get(name) or nearest(name, known)
+    if name == "activation" and "grad" in function:
+        facts = ["dy is the gradient before any activation; for relu that is dy * (y > 0)"]
+    ours = FOREIGN.get(name) or (None if name in OPTIONS else nearest(name, known))
     if name == "mode" and isinstance(value, str) and value.lower() not in PADDINGS:
         ours = "padding_mode"
     if ours in ("x", "w", "b"):

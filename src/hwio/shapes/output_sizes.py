@@ -94,12 +94,12 @@ def _asked_size(ranges: list[range], letters: str, given: Any, default: Shape) -
     asked = tuple(check_int(e, "output_size", 0, given=given, fix=fix) for e in entries)
     for axis, r, size in zip(letters, ranges, asked, strict=True):
         if size not in r:
-            rule = f"output_size={show(given)} has {size} on {axis}, "
-            rule += "which no convolution takes to the size of x"
+            rule = f"output_size={show(given)} has {size} on {axis}, which does not lead to x"
             near = tuple(
                 min(max(size, r[0], 0), r[-1]) for r, size in zip(ranges, asked, strict=True)
             )
             facts = [_listed(r, axis) for axis, r in zip(letters, ranges, strict=True)]
+            facts.append("a convolution takes all of these to the size of x, and no others")
             if min(near) < 0:
                 raise ShapeError(word(rule, facts, "output_size=None, padding=0"))
             raise ShapeError(word(rule, facts, f"output_size={_plain(near)}"))

@@ -185,6 +185,9 @@ def _clash(
     ]
     y = "" if own.y == own.x else f"->{own.y}"
     ways = [f'layout="{x},{w}{y}"{_owner(own.ndim, w)}' for x, w in found[:3]]
+    if len(found) > 1:
+        more = "" if len(found) < 4 else "; here are the first 3"
+        facts = [*facts, f"{len(found)} named layouts fit, and hwio never guesses{more}"]
     if not ways:
         facts = [*facts, "no named layout makes them fit"]
         letter = "C" if own.depthwise else "I"

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hwio.cli import main
 from hwio.engine import cache, refusal
@@ -77,6 +79,30 @@ def test_every_line_names_what_build_returns(vector_bytes):
             assert build.module == name
             made = import_module(f"hwio.engine.kernels.{name}").build(*build.parameters)
             assert build.symbol in made
+
+
+@needs_engine
+@given(
+    kernel=st.sampled_from(("direct", "depthwise")),
+    kind=st.sampled_from(("f4", "f8")),
+    size=st.integers(1, 40),
+    taps=st.integers(1, 12),
+    options=st.tuples(st.integers(1, 4), st.integers(1, 3)),
+    channels=st.integers(2, 300),
+)
+def test_it_knows_every_block_that_can_be_chosen(kernel, kind, size, taps, options, channels):
+    from hwio.engine.builds import all_builds
+    from hwio.engine.launch.spatial import block_of
+    from hwio.ops.planning import problem_of
+
+    stride, dilation = options
+    deep = kernel == "depthwise"
+    x, w = (1, 3, size, channels), (1, taps, 1 if deep else channels, channels)
+    spread = {"padding": "full", "groups": channels if deep else 1}
+    geo = problem_of(x, w, stride=stride, dilation=dilation, **spread).geometry
+    block = block_of(kernel, geo, kind)
+    known = {build.symbol: build.parameters for build in all_builds()}
+    assert known[block.symbol(kernel)] == block.parameters
 
 
 @needs_engine

@@ -7,12 +7,13 @@ each line names what ``build`` returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from hwio.engine.cpu import processor
-from hwio.engine.tiles import DEPTHWISE, DIRECT, Block
+from hwio.engine.tiles import DEPTHWISE, DIRECT, RUNS, WIDE_RUN, Block, depthwise_block
 
 FLOATS = ("f4", "f8")
 
@@ -44,15 +45,29 @@ def blocks_of(table: Blocks, vector_bytes: int) -> list[Block]:
     return [Block(*kind, *shape) for kind in kinds for shape in table[vector_bytes]]
 
 
-def _by_block(module: str, table: Blocks) -> Callable[[int], Iterator[Build]]:
-    """Return what yields a kernel for each register block."""
+def depthwise_blocks(vector_bytes: int) -> list[Block]:
+    """Return the register blocks of the depthwise kernel, in every form that can be chosen."""
+    far = 1 << 20  # pixels of a row: no block is too wide
+    widths, steps = range(1, max(*RUNS, WIDE_RUN) + 2), product((1, 2, 3), (1, 2))
+    asked = [(width, step) for step in steps for width in widths]
+    chosen = [depthwise_block("f4", vector_bytes, far, 1, width, step) for width, step in asked]
+    forms = dict.fromkeys(block.more for block in chosen)
+    blocks = blocks_of(DEPTHWISE, vector_bytes)
+    return [replace(block, more=more) for block in blocks for more in forms]
 
-    def builds(vector_bytes: int) -> Iterator[Build]:
-        for b in blocks_of(table, vector_bytes):
-            symbol = f"{module}_{b.kind}_{b.lanes}_{b.mr}x{b.nrv}"
-            yield Build(module, symbol, (b.kind, b.lanes, b.mr, b.nrv))
 
-    return builds
+def _built(module: str, blocks: Iterable[Block]) -> Iterator[Build]:
+    """Yield a kernel for each register block."""
+    for block in blocks:
+        yield Build(module, block.symbol(module), block.parameters)
+
+
+def _direct(vector_bytes: int) -> Iterator[Build]:
+    yield from _built("direct", blocks_of(DIRECT, vector_bytes))
+
+
+def _depthwise(vector_bytes: int) -> Iterator[Build]:
+    yield from _built("depthwise", depthwise_blocks(vector_bytes))
 
 
 def _packing(vector_bytes: int) -> Iterator[Build]:
@@ -73,8 +88,8 @@ def _pool(vector_bytes: int) -> Iterator[Build]:
 BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "pool": _pool,
     "packing": _packing,
-    "direct": _by_block("direct", DIRECT),
-    "depthwise": _by_block("depthwise", DEPTHWISE),
+    "direct": _direct,
+    "depthwise": _depthwise,
 }
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 
 from hwio.engine import SWITCHED_OFF, cache, jit, missing
 from hwio.engine.builds import Build, all_builds
+from hwio.engine.processors import available
 from hwio.errors import FileError, HwioError, word
 
 Step = Callable[[str], None]
+FEW = 4  # kernels for each process: a Python with Numba takes half a second to start
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,26 @@ def warm(step: Step = lambda label: None) -> Warmed:
         _check_compiler()
         _check_folder()
     failed = {}
-    for build in left:
-        fault = _compile(build)
+    for build, fault in _compile_all(left):
         if fault:
             failed[build.symbol] = fault
         step(build.symbol)
     there, compiled = len(_wanted()) - len(left), len(left) - len(failed)
     return Warmed(there, compiled, time.monotonic() - start if left else 0.0, failed)
+
+
+def _compile_all(left: list[Build]) -> Iterator[tuple[Build, str | None]]:
+    """Compile kernels, in several processes where that pays; yield each with what went wrong."""
+    processes = min(available(), len(left) // FEW)
+    if processes < 2:
+        for build in left:
+            yield build, _compile(build)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        running = {pool.submit(_compile, build): build for build in left}
+        for done in as_completed(running):
+            error = done.exception()  # a process that was killed, say for its memory
+            yield running[done], f"{type(error).__name__}: {error}" if error else done.result()
 
 
 def _compile(build: Build) -> str | None:

@@ -17,7 +17,7 @@ from hwio.ops.check import geometry_of
 from hwio.ops.keywords import check_keywords, hide_unknown
 from hwio.ops.memory import stored_shape
 from hwio.ops.options import check_flip
-from hwio.ops.planning import check_shape_like
+from hwio.ops.planning import check_shape_like, checked_shape
 from hwio.ops.run_grad import gradient_for_w, gradient_for_x
 from hwio.ops.sums import narrowed, result_dtype, summing_dtype
 from hwio.ops.wording import worded_for
@@ -211,6 +211,7 @@ def check_need(need: Any) -> str:
     if not isinstance(need, str):
         rule = f"need={show(need)} is {kind(need)}, not letters of 'xwb'"
         parts = need if isinstance(need, tuple | list) else ()
+        parts = [part for part in parts if isinstance(part, str)]
         meant = "".join(letter for letter in "xwb" if letter in parts)
         raise ArgumentTypeError(word(rule, facts, f"need={meant or 'xwb'!r}"))
     if not need or len(set(need)) < len(need) or not set(need) <= set("xwb"):
@@ -223,7 +224,7 @@ def check_need(need: Any) -> str:
 def _operand(value: Any, name: str, other: str, wanted: str) -> Any:
     """Return an array, or the shape alone where its numbers are not needed."""
     if is_shape(value) and other not in wanted:
-        return value
+        return checked_shape(value, name)
     if is_shape(value):
         rule = f"{name}={show(value)} is a shape, and d{other} needs its numbers"
         left = wanted.replace(other, "") or name

@@ -86,6 +86,8 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
         what = {"x": "images are", "w": "weights are", "b": "a bias is"}[ours]
         order = "w" if function == "prepare" else "x, w, dy" if "grad" in function else "x, w"
         bias = ", b" if ours == "b" and not (value is None or value is False) else ""
+        if ours == "b" and "grad" in function:
+            return word(rule, ["db is the sum of dy, whatever b is"], f"hwio.{function}({order})")
         return word(rule, [f"{what} given by place, as {ours}"], f"hwio.{function}({order}{bias})")
     if ours is None or ours not in known:
         near = [f"{ours} is none of its keywords either"] if ours else []
@@ -122,7 +124,7 @@ def _spelled(ours: str, value: Any, x: Any, w: Any) -> list[str]:
 def _sizes(ours: str, value: Any) -> str:
     """Write a sequence of sizes: TensorFlow counts N and C too, ONNX repeats one number."""
     entries = tuple(value)
-    if ours == "padding" and len(set(map(repr, entries))) == 1 and isinstance(entries[0], int):
+    if ours == "padding" and len(set(map(show, entries))) == 1 and isinstance(entries[0], int):
         return show(entries[0])
     if len(entries) in (4, 5) and entries[0] == 1 and ours in ("stride", "dilation"):
         entries = entries[1:-1] if entries[-1] == 1 else entries[2:]

@@ -62,7 +62,8 @@ def summing_dtype(
     dtype = compute_dtype(bound, result, transforms=False, unsigned=unsigned)
     if dtype is None:
         rule = f"{name} could reach {show(bound)}, which no exact accumulator holds"
-        facts = [f"{k} products of integers up to {most[0]} and {most[1]}"]
+        products = "1 product" if k == 1 else f"{k} products"
+        facts = [f"{products} of integers up to {most[0]} and {most[1]}"]
         raise RangeError(word(rule, facts, f"{_first(name)}.astype(float)   # rounded"))
     return dtype
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Never
 
 from hwio.errors import ShapeError, word
@@ -173,13 +174,18 @@ def conv_transpose_grad(
     wanted, given = check_need(need), (x, w)
     x, w, dy = as_array(x, "x"), as_array(w, "w"), as_array(dy, "dy")
     with worded_for("conv_transpose_grad", *given):
-        if output_size is None and output_padding is None:
-            output_size = _size_of(dy, x, w, layout)
-        problem = _check(
-            x.shape, w.shape, layout, flip, method,
-            stride=stride, padding=padding, output_padding=output_padding,
-            output_size=output_size, dilation=dilation, groups=groups,
-        )  # fmt: skip
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        given_size = {"output_size": output_size, "output_padding": output_padding}
+        told = output_size is None and output_padding is None
+        try:
+            if told:
+                given_size["output_size"] = _size_of(dy, x, w, layout)
+            problem = _check(x.shape, w.shape, layout, flip, method, **options, **given_size)
+        except ShapeError as error:
+            if not (told and str(error).startswith("output_size=")):
+                raise
+            problem = _check(x.shape, w.shape, layout, flip, method, **options)
+            _check_dy(problem, dy.shape, [line.strip() for line in str(error).split("\n")[1:-2]])
         _check_dy(problem, dy.shape)
         if "w" in wanted:
             check_room_for(problem, widest(x, w, dy), memory_limit, dw="dw")
@@ -227,12 +233,12 @@ def _size_of(dy: Array, x: Array, w: Array, layout: str | None) -> tuple[int, ..
     return tuple(sizes[axis] for axis in forward.spatial)
 
 
-def _check_dy(problem: Backward, shape: tuple[int, ...]) -> None:
+def _check_dy(problem: Backward, shape: tuple[int, ...], legal: Iterable[str] = ()) -> None:
     """Check that dy has the shape of y."""
     lay, geo = problem.layout, problem.geometry
     sizes = {"N": geo.n, "C": geo.in_channels, **dict(zip(lay.spatial, geo.in_size, strict=True))}
     right = tuple(sizes[letter] for letter in lay.x)
     if shape != right:
         rule = f"dy has shape {shape}, but y has {right}"
-        facts = [f"y  {describe(right, lay.x)}, so dy is that too"]
+        facts = [f"y  {describe(right, lay.x)}, so dy is that too", *legal]
         raise ShapeError(word(rule, facts, f"dy of shape {right}"))

@@ -55,7 +55,7 @@ def choose_sizes(
     if output_size is not None and output_padding is not None:
         rule = "output_size and output_padding both say how large y is"
         facts = [f"output_size={show(output_size)}, output_padding={show(output_padding)}"]
-        raise OptionError(word(rule, facts, "output_padding=None"))
+        raise OptionError(word(rule, facts, "output_size=None, output_padding=None"))
     default = tuple(r[-1] if largest else r[0] for r in ranges)
     if output_size is not None:
         return _asked_size(ranges, letters, output_size, tuple(max(n, 0) for n in default))

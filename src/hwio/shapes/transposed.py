@@ -196,8 +196,8 @@ def _clash(
         shape = (*w_shape[:at], share, *w_shape[at + 1 :])
         ways = [f"w of shape {shape}"]
         if own.depthwise and share * w_shape[own.w.index("M")] != channels:
-            more, c = share * w_shape[own.w.index("M")], own.x.index("C")
-            ways = [f"x of shape {(*x_shape[:c], more, *x_shape[c + 1 :])}   and   {ways[0]}"]
+            spread, c = share * w_shape[own.w.index("M")], own.x.index("C")
+            ways = [f"x of shape {(*x_shape[:c], spread, *x_shape[c + 1 :])}   and   {ways[0]}"]
     raise ShapeError(word(rule, facts, ways))
 
 

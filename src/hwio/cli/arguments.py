@@ -24,6 +24,7 @@ examples to copy:
   hwio code 1,3,32,32 8,3,3,3 --layout NCHW,OIHW --to tensorflow
   hwio layout 3,3,4,8 --filter 5                 where one filter lies in memory
   hwio layout 8,4,3,3 "OIHW->HWIO"               the transpose that reorders weights
+  hwio tune 1,28,28,100 3,3,100,72               the fastest register block, by measuring
   hwio warmup                                    compile all kernels now, not at first use
 
 arrays:  2,5,7,4 (a shape) · x.npy · net.npz:key · photo.png (as x) · --demo
@@ -88,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_code(commands)
     _add_layout(commands)
     _add_tour(commands)
+    _add_tune(commands)
     _add_warmup(commands)
     return parser
 
@@ -143,6 +145,14 @@ def _add_tour(commands: Any) -> None:
     parser.add_argument("--out", default="tour", metavar="DIR", help="where files go (./tour)")
     parser.add_argument("--quick", action="store_true", help="shorter timings, rougher numbers")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _add_tune(commands: Any) -> None:
+    """Add ``hwio tune``."""
+    about = "measure which register block is fastest for one size, and keep what is found"
+    parser = _command(commands, "tune", about)
+    _add_arrays(parser)
+    _add_options(parser)
 
 
 def _add_warmup(commands: Any) -> None:

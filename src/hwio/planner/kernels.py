@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import TYPE_CHECKING
 
-from hwio.engine import SWITCHED_OFF, refusal
+from hwio.engine import SWITCHED_OFF, findings, refusal
 from hwio.engine.margins import MARGINS, margin_cells
 from hwio.engine.registry import KERNELS
 from hwio.engine.small import is_small
@@ -75,7 +75,7 @@ def choose_kernel(
         if name != best:
             rejected[name] = f"about {spell_us(cost)} per image against {spell_us(costs[best])}"
     order = {name: rejected[name] for name in KERNELS if name in rejected}
-    return KernelChoice(best, _reason(best, one), costs[best], order)
+    return KernelChoice(best, _reason(best, one) + _tuned(best, one, kind), costs[best], order)
 
 
 def _against(kernel: Kernel, geo: Geometry, kind: str, method: str, precision: str) -> str | None:
@@ -96,6 +96,22 @@ def _reason(name: str, one: Geometry) -> str:
     if name == "direct" and is_small(one):
         return "small enough to have every product written out"
     return KERNELS[name].idea
+
+
+def _tuned(name: str, one: Geometry, kind: str) -> str:
+    """Say that the kernel's register block was measured here, if it was: see ``hwio tune``."""
+    if not findings.exist() or (name == "direct" and is_small(one)):
+        return ""
+    try:
+        from hwio.engine.launch.spatial import static_block  # loads LLVM
+
+        found = findings.look_up(name, one, static_block(name, one, kind))
+    except Exception:  # noqa: BLE001  an LLVM that does not load is told at the first call
+        return ""
+    if found is None:
+        return ""
+    shape = f"{found.block.mr}x{found.block.nrv}"
+    return f"; tuned: block {shape} measured {found.gain:.2f} times as fast as the rule's"
 
 
 def _cost(name: str, one: Geometry, kind: str) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
+from hwio.engine.findings import look_up
 from hwio.engine.jit import address_of
 from hwio.engine.margins import merges
 from hwio.engine.pack import aligned, pack_bias, pack_channels, pack_panels
@@ -46,7 +47,14 @@ class Packed:
 
 
 def block_of(kernel: str, geo: Geometry, kind: str) -> Block:
-    """Choose the register block for a geometry and a number type."""
+    """Choose the register block for a geometry and a number type: by rule, or as was measured."""
+    static = static_block(kernel, geo, kind)
+    found = look_up(kernel, geo, static)
+    return found.block if found else static
+
+
+def static_block(kernel: str, geo: Geometry, kind: str) -> Block:
+    """Choose the register block by rule."""
     vector = processor().vector_bytes
     if kernel == "depthwise":
         taps = geo.stride[-1], geo.dilation[-1]

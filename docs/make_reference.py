@@ -19,6 +19,8 @@ import numpy as np
 import hwio
 from hwio.engine.registry import KERNELS
 from hwio.errors import HwioError
+from hwio.gradients import GRADIENTS
+from hwio.gradients.accuracy import db_bound, dw_bound, dx_bound
 from hwio.methods import METHODS
 from hwio.methods.accuracy import direct_bound, spectrum_bound, tile_bound
 from hwio.ops.arrays import as_array
@@ -214,6 +216,24 @@ def bounds() -> str:
     return table(["bound", "abs(y − exact) is at most", "kept by"], rows)
 
 
+def gradients() -> str:
+    """Tabulate the readable ways of going backwards."""
+    rows = []
+    for name, way in GRADIENTS.items():
+        where = f"`hwio/gradients/{Path(inspect.getfile(way.dx)).name}`"
+        rows.append([f"`{name}`", way.idea, f"`{way.dx_formula}`", f"`{way.dw_formula}`", where])
+    return table(["way", "idea", "dx", "dw", "file"], rows)
+
+
+def gradient_bounds() -> str:
+    """Tabulate the error bounds of gradients in the words of their functions."""
+    rows = []
+    for name, function in (("dx", dx_bound), ("dw", dw_bound), ("db", db_bound)):
+        text = inspect.getdoc(function) or ""
+        rows.append([name, text.split("\n\nParameters")[0].split(": ", 1)[1]])
+    return table(["", "abs(gradient − exact) is at most"], rows)
+
+
 def pool_bounds() -> str:
     """Tabulate the error bounds of pooling in the words of their functions."""
     users = {
@@ -283,6 +303,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "bounds": bounds,
     "dtypes": dtypes,
     "functions": functions,
+    "gradient_bounds": gradient_bounds,
+    "gradients": gradients,
     "kernels": kernels,
     "method_facts": method_facts,
     "methods": methods,

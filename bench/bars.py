@@ -90,7 +90,7 @@ def all_bars() -> Iterator[Bar]:
         words = f"arrays as they come, torch on views of them, N={n}"
         yield Bar(words, 1.5, n=n, own="hwio.conv", rivals=VIEW)
     for n, need in ((1, 1.4), (8, 1.0)):
-        yield Bar(f"depthwise, best peer, N={n}", need, "mobilenetv2-depthwise", n)
+        yield Bar(f"prepared, best peer, N={n}", need, "mobilenetv2-depthwise", n)
     for n in (1, 8):
         yield Bar(f"float64, torch, N={n}", 1.2, n=n, dtype="float64", rivals=TORCH, aim=1.5)
     for dtype, need in (("float32", 15), ("float64", 5)):

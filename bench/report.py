@@ -43,9 +43,9 @@ def page(data: dict[str, Any], pictures: Iterable[tuple[str, str]] = ()) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def table(head: list[str], rows: Iterable[list[str]]) -> str:
+def table(head: list[str], rows: Iterable[list[str]], side: str = "---:") -> str:
     """Lay out a Markdown table; every column but the first is set to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    lines = [head, ["---", *[side] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -238,7 +238,7 @@ def _protocol(data: dict[str, Any]) -> str:
     lines += [f"* Breaks its bound, so does not count: {words}." for words in broken(data)]
     lines += [f"* Left out: {words}." for words in left_out(data)]
     names = data["contenders"]
-    timed = table(["contender", "what is timed"], [[n, CONTENDERS[n].words] for n in names])
+    timed = table(["contender", "what is timed"], [[n, CONTENDERS[n].words] for n in names], "---")
     return "## How it was measured\n\n" + "\n".join(lines) + "\n\n" + timed
 
 

@@ -293,15 +293,16 @@ def test_a_run_of_nothing_has_a_page():
 
 def test_bars_are_judged_on_whole_networks():
     cells = [cell for cell in bar_cells(Asked()) if cell.network == "resnet50"]
-    judged = {one.bar.words: one for one in judge(run_of([record(cell) for cell in cells]))}
+    whole = judge(run_of([record(cell) for cell in cells]))
+    judged = {one.bar.words: one for one in whole if "mobilenet" not in one.bar.network}
     seen = judged['prepared, best peer, N=1, "highest"']
     assert (seen.seen, seen.verdict, seen.bar.need) == (pytest.approx(2), "kept", 0.9)
     high = judged['prepared, best peer, N=8, "high", 3x3 stride 1']
     assert (high.seen, high.verdict) == (pytest.approx(4), "kept")
-    assert judged["depthwise, best peer, N=1"].verdict == "not judged"
+    assert judged["whole call on the slice, np.einsum float32"].verdict == "not judged"
     amx = run_of([record(cell, peer=1.1e-3) for cell in cells])
     amx["machine"] = INTEL | {"features": ["amx_bf16"]}
-    missed = {one.bar.words: one for one in judge(amx)}
+    missed = {one.bar.words: one for one in judge(amx) if one.bar.network == "resnet50"}
     assert missed['prepared, best peer, N=1, "highest"'].verdict == "missed"
 
 

@@ -316,3 +316,26 @@ def test_code_without_its_symbol_is_an_error_not_a_crash():
     code = compile_ir("define void @here() {\n  ret void\n}")
     with pytest.raises(OSError, match="there is not in the code"):
         load(code, "there")
+
+
+PAYS = """
+import numpy as np, hwio
+x, w = np.ones((1, 40, 40, 16), np.float32), np.ones((3, 3, 16, 32), np.float32)
+say = lambda: " ".join(str(hwio.explain(x, w)).split())
+print("some seconds longer, to compile it; hwio warmup does so now" in say())
+hwio.conv(x, w)
+print("direct (compiled): its first call here took " in say())
+"""
+
+
+@needs_engine
+def test_explain_tells_what_the_first_call_pays(tmp_path):
+    for expected in (["True", "True"], ["False", "False"]):  # compiled, then loaded
+        done = subprocess.run(
+            [sys.executable, "-c", PAYS],
+            env=os.environ | {"HWIO_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.split() == expected, done.stderr

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
@@ -161,6 +162,7 @@ def load(code: bytes, symbol: str) -> int:
 
 
 _ADDRESSES: dict[str, int] = {}
+SECONDS: dict[str, float] = {}  # what compiling took in this process
 
 
 def address_of(module: str, symbol: str, *parameters: Any) -> int:
@@ -181,10 +183,17 @@ def address_of(module: str, symbol: str, *parameters: Any) -> int:
         if symbol not in _ADDRESSES:
             code = kept(symbol)
             if code is None:
+                start = time.monotonic()
                 code = compile_kernel(module, symbol, *parameters)
+                SECONDS[symbol] = time.monotonic() - start
                 cache.write(cache.path_of(symbol, machine_name(), compiler()), code)
             _ADDRESSES[symbol] = load(code, symbol)
         return _ADDRESSES[symbol]
+
+
+def is_ready(symbol: str) -> bool:
+    """Tell whether a kernel is loaded, or could be without compiling."""
+    return symbol in _ADDRESSES or kept(symbol) is not None
 
 
 def kept(symbol: str) -> bytes | None:

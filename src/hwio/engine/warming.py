@@ -8,11 +8,16 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hwio.engine import SWITCHED_OFF, cache, jit, missing
-from hwio.engine.builds import Build, all_builds
+from hwio.engine.builds import BUILDS, Build, all_builds
+from hwio.engine.findings import TABLES
 from hwio.engine.processors import available
 from hwio.errors import FileError, HwioError, word
+
+if TYPE_CHECKING:
+    from hwio.shapes.geometry import Geometry
 
 Step = Callable[[str], None]
 FEW = 4  # kernels for each process: a Python with Numba takes half a second to start
@@ -181,6 +186,22 @@ def clear() -> tuple[int, int]:
     for path, _ in cache.files(cache.PART):
         cache.remove(path)
     return len(gone), sum(status.st_size for _, status in gone)
+
+
+def first_call(kernel: str, geo: Geometry, kind: str) -> str | None:
+    """Say what the first call of a kernel pays, or has paid in this process; None for nothing."""
+    from hwio.engine.launch.spatial import block_of
+
+    if kernel not in BUILDS or kernel not in TABLES:
+        return None
+    block = block_of(kernel, geo, kind)
+    symbols = [block.symbol(kernel), *(build.symbol for build in BUILDS["pool"](0))]
+    spent = sum(jit.SECONDS.get(symbol, 0) for symbol in symbols)
+    if spent:
+        return f"its first call here took {spent:.1f} s longer, to compile it"
+    if all(map(jit.is_ready, symbols)):
+        return None
+    return "its first call on this machine takes some seconds longer, to compile it; hwio warmup does so now"
 
 
 def count() -> int:

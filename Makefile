@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 RUN     = $(VENV)/bin/python -m
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 tour: $(VENV)/has-tour,fast  ## see a convolution, step by step
 	$(VENV)/bin/hwio tour
@@ -31,6 +31,12 @@ pages: $(VENV)/has-$(EXTRAS)  ## renew error texts, tables, outputs and figures;
 	$(VENV)/bin/python docs/make_outputs.py
 	$(VENV)/bin/python docs/make_figures.py
 
+bench: $(VENV)/has-fast,plot,peers  ## measure hwio beside the frameworks, for hours (ARGS="--bars"): docs/reference/results.md
+	$(RUN) bench --page docs/reference/results.md --pictures docs/images $(ARGS)
+
+bench-quick: $(VENV)/has-fast,plot,peers  ## the same in two minutes, into out/
+	$(RUN) bench --quick $(ARGS)
+
 clean:  ## remove what make made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -46,5 +52,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour test lint format types pages clean
+.PHONY: help tour test lint format types pages bench bench-quick clean
 .NOTPARALLEL:  # two installs into one environment would collide

@@ -19,6 +19,8 @@ import numpy as np
 import hwio
 from hwio.engine.registry import KERNELS
 from hwio.errors import HwioError
+from hwio.gradients import GRADIENTS
+from hwio.gradients.accuracy import db_bound, dw_bound, dx_bound
 from hwio.methods import METHODS
 from hwio.methods.accuracy import direct_bound, spectrum_bound, tile_bound
 from hwio.ops.arrays import as_array
@@ -26,6 +28,7 @@ from hwio.ops.check import geometry_of
 from hwio.ops.memory import size
 from hwio.ops.planning import problem_of
 from hwio.planner.choose import PRECISIONS
+from hwio.pooling.accuracy import average_bound, power_bound, spread_bound
 from hwio.shapes.geometry import arithmetic
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, SPATIAL, WEIGHT_LAYOUTS
 from hwio.shapes.padding import PADDING_MODES, PADDINGS
@@ -213,6 +216,39 @@ def bounds() -> str:
     return table(["bound", "abs(y − exact) is at most", "kept by"], rows)
 
 
+def gradients() -> str:
+    """Tabulate the readable ways of going backwards."""
+    rows = []
+    for name, way in GRADIENTS.items():
+        where = f"`hwio/gradients/{Path(inspect.getfile(way.dx)).name}`"
+        rows.append([f"`{name}`", way.idea, f"`{way.dx_formula}`", f"`{way.dw_formula}`", where])
+    return table(["way", "idea", "dx", "dw", "file"], rows)
+
+
+def gradient_bounds() -> str:
+    """Tabulate the error bounds of gradients in the words of their functions."""
+    rows = []
+    for name, function in (("dx", dx_bound), ("dw", dw_bound), ("db", db_bound)):
+        text = inspect.getdoc(function) or ""
+        rows.append([name, text.split("\n\nParameters")[0].split(": ", 1)[1]])
+    return table(["", "abs(gradient − exact) is at most"], rows)
+
+
+def pool_bounds() -> str:
+    """Tabulate the error bounds of pooling in the words of their functions."""
+    users = {
+        "`avg_pool`, `global_avg_pool`": average_bound,
+        "`avg_pool_grad`, `max_pool_grad`": spread_bound,
+        "`lp_pool`": power_bound,
+    }
+    rows = []
+    for names, function in users.items():
+        first = (inspect.getdoc(function) or "").split("\n")[0]
+        key, says = first.split(": ", 1)
+        rows.append([key, says, names])
+    return table(["bound", "abs(y − exact) is at most", "kept by"], rows)
+
+
 def precisions() -> str:
     """Tabulate what auto may choose from."""
     return table(["precision", "promise"], [[f"`{k!r}`", v] for k, v in PRECISIONS.items()])
@@ -267,6 +303,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "bounds": bounds,
     "dtypes": dtypes,
     "functions": functions,
+    "gradient_bounds": gradient_bounds,
+    "gradients": gradients,
     "kernels": kernels,
     "method_facts": method_facts,
     "methods": methods,
@@ -274,6 +312,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "padding_modes": padding_modes,
     "padding_windows": padding_windows,
     "paddings": paddings,
+    "pool_bounds": pool_bounds,
     "precisions": precisions,
     "refused_dtypes": refused_dtypes,
     "weight_layouts": weight_layouts,

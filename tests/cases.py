@@ -91,6 +91,8 @@ CASES = [
     Case("symmetric", (2, 4, 5, 3), (3, 3, 3, 2), {"padding": [(4, 1), (0, 5)], "padding_mode": "symmetric"}),
     Case("wrap", (2, 4, 5, 3), (3, 3, 3, 2), {"padding": [(4, 1), (0, 5)], "padding_mode": "wrap"}),
     Case("reflect, same, stride 2", (1, 7, 8, 2), (5, 3, 2, 3), {"padding": "same", "padding_mode": "reflect", "stride": 2}),
+    Case("wrap, stride leaves rows over", (1, 8, 9, 2), (3, 3, 2, 3), {"padding": 1, "padding_mode": "wrap", "stride": 3}),
+    Case("edge, stride leaves rows over", (2, 7, 8, 3), (3, 2, 3, 2), {"padding": [(2, 1), (0, 3)], "padding_mode": "edge", "stride": 4, "dilation": (1, 2)}),
     # flip
     Case("flip", (2, 5, 7, 4), (3, 3, 4, 8), {"flip": True}),
     Case("flip, uneven", (1, 6, 5, 2), (2, 4, 2, 3), {"flip": True, "padding": "same", "dilation": (1, 2)}),

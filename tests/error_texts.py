@@ -25,7 +25,8 @@ from hwio import errors
 from hwio.ops.keywords import OPTIONS
 
 CHAPTERS = ("layouts", "ranks", "channels", "kernels", "padding", "numbers", "bias", "arrays")
-CHAPTERS += ("options", "keywords", "limits", "conversion", "shapes")
+CHAPTERS += ("options", "keywords", "limits", "conversion", "shapes", "pooling")
+CHAPTERS += ("gradients", "transposed")
 CLASSES = [
     c for c in vars(errors).values() if isinstance(c, type) and hwio.HwioError in c.__bases__
 ]
@@ -120,7 +121,7 @@ class Session:
         """
         changed: dict[str, Any] = {}
         for step in fix.split("   and   "):
-            shaped = re.fullmatch(r"(\w) of shape (\(.*\))", step)
+            shaped = re.fullmatch(r"(\w+) of shape (\(.*\))", step)
             if shaped:
                 self.names[shaped[1]] = np.ones(ast.literal_eval(shaped[2]))
             elif re.match(r"(from .* import .*; )?\w+ = ", step):

@@ -74,3 +74,35 @@ def stored(folder, kind):
     """Read the arrays of one data set in their order."""
     paths = sorted(folder.glob(f"{kind}_*.pb"))
     return [onnx.numpy_helper.to_array(onnx.load_tensor(path)) for path in paths]
+
+
+def run_transpose(node, inputs, method="auto"):
+    """Compute the output of a ConvTranspose node with ``hwio.conv_transpose``."""
+    given = dict(zip(("X", "W", "B"), inputs, strict=False))
+    x, w = given["X"], given["W"]
+    space, has = SPACE[x.ndim], {}
+    for attribute in node.attribute:
+        has[attribute.name] = onnx.helper.get_attribute_value(attribute)
+    ndim = len(space)
+    stride, dilation = (tuple(has.pop(name, (1,) * ndim)) for name in ("strides", "dilations"))
+    pads, auto = has.pop("pads", (0,) * (2 * ndim)), has.pop("auto_pad", b"NOTSET").decode()
+    padding = list(zip(pads[:ndim], pads[ndim:], strict=True))
+    extra, size = has.pop("output_padding", None), has.pop("output_shape", None)
+    if size:  # it decides the padding too: what is too much is dropped from both sides
+        axes = zip(
+            x.shape[2:], stride, dilation, w.shape[2:], extra or (0,) * ndim, size, strict=True
+        )
+        spare = [max((n - 1) * s + (k - 1) * d + 1 + e - m, 0) for n, s, d, k, e, m in axes]
+        padding = [(p - p // 2, p // 2) for p in spare]
+    options = {
+        "layout": f"NC{space},IO{space}",
+        "stride": stride,
+        "dilation": dilation,
+        "groups": has.pop("group", 1),
+        "padding": padding if auto == "NOTSET" else AUTO_PAD[auto],
+        "output_size": size and tuple(size),
+        "output_padding": None if size or extra is None else tuple(extra),
+    }
+    has.pop("kernel_shape", None)  # w has it
+    assert not has, f"attributes not translated: {has}"
+    return hwio.conv_transpose(x, w, given.get("B"), method=method, **options)

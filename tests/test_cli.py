@@ -39,7 +39,7 @@ def out_of(capsys: Capture, *arguments: str, code: int = 0) -> str:
 
 def test_alone_it_helps(capsys: Capture) -> None:
     text = out_of(capsys)
-    for command in ("explain", "compare", "code", "layout", "tour"):
+    for command in ("explain", "compare", "code", "layout", "tour", "tune", "warmup"):
         assert f"  hwio {command} " in text
     assert max(map(len, text.splitlines())) <= 100
 
@@ -54,9 +54,9 @@ def test_the_examples_of_the_help_run(
     image.new("RGB", (20, 12)).save("photo.png")
     text = out_of(capsys)
     lines = [line.strip().split("   ")[0] for line in text.splitlines() if line[:7] == "  hwio "]
-    assert len(lines) == 9
+    assert len(lines) == 11
     for line in lines:
-        if line not in ("hwio tour", "hwio compare --demo"):  # they take seconds, and have tests
+        if line not in ("hwio tour", "hwio compare --demo", "hwio warmup") and line[5:9] != "tune":
             assert main(shlex.split(line)[1:]) == 0, line
             assert capsys.readouterr().out, line
 

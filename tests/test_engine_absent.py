@@ -72,8 +72,9 @@ def test_a_compiler_that_cannot_be_imported_leaves_numpy_and_one_warning(module,
 
 
 @pytest.mark.parametrize("module", ["llvmlite", "numba"])
-def test_a_compiler_that_is_not_installed_is_no_warning(module):
-    said = ask(first=f"sys.modules[{module!r}] = None")  # as if it were not installed
+def test_a_compiler_that_is_not_installed_is_no_warning(module, tmp_path):
+    first = f"sys.modules[{module!r}] = None"  # as if it were not installed
+    said = ask(first=first, HWIO_CACHE_DIR=str(tmp_path))  # nor had been, when hwio warmup ran
     assert "0 warnings" in said
     reason = "llvmlite" if find_spec("llvmlite") is None else module
     assert f'no compiled kernel: {reason} is not installed: pip install "hwio[fast]"' in said

@@ -21,6 +21,9 @@ PROSE = {
     "x, or its padding, a part at a time",
     "leave kernel_size out",
     "leave colour out",
+    "leave groups out",
+    "leave activation out",
+    "leave padding_mode out",
 }
 # where nothing that was given can be made to fit, there is nothing to type
 NOTHING = {
@@ -149,6 +152,9 @@ DOORS: dict[str, Callable[..., Any]] = {
     "code": hwio.code,
     "compare": hwio.compare,
     "prepare": lambda x, w, **named: hwio.prepare(w, **named),
+    "conv_grad": lambda x, w, **named: hwio.conv_grad(x, w, Y, **named),
+    "conv_transpose": hwio.conv_transpose,
+    "conv_transpose_grad": lambda x, w, **named: hwio.conv_transpose_grad(x, w, X, **named),
 }
 
 

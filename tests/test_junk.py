@@ -167,6 +167,24 @@ def test_junk_gives_a_result_or_an_error_of_hwio(arrays: Any, named: dict[str, A
         assert isinstance(y, np.ndarray)
 
 
+MORE = st.sampled_from(["need", "output_size", "output_padding"])
+
+
+@given(operands(), operands(), options(), st.dictionaries(MORE, JUNK, max_size=1))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_gradients_of_junk(arrays: Any, other: Any, named: dict[str, Any], more: Any) -> None:
+    (x, w, b), dy = arrays, other[0]
+    for call in (
+        lambda: hwio.conv_grad(x, w, dy, **named, **more),
+        lambda: hwio.conv_transpose(x, w, b, **named, **more),
+        lambda: hwio.conv_transpose_grad(x, w, dy, **named, **more),
+    ):
+        try:
+            call()
+        except hwio.HwioError as error:
+            said(error)
+
+
 @given(JUNK, JUNK, options())
 def test_plans_of_junk(x: Any, w: Any, named: dict[str, Any]) -> None:
     named.pop("out", None)

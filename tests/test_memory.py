@@ -73,6 +73,8 @@ JOBS = {
     "groups": ((2, 200, 200, 32), (3, 3, 8, 32), F4, None, {"groups": 4, "padding": 1}),
     "groups reflect": ((2, 200, 200, 32), (3, 3, 8, 32), F4, None, {"groups": 4, "padding": 1, "padding_mode": "reflect"}),
     "depthwise": ((1, 400, 400, 32), (3, 3, 1, 32), F4, None, {"groups": 32, "padding": 1}),
+    "depthwise, a long row": ((1, 400_000, 2), (25, 1, 2), F4, None, {"groups": 2, "padding": 12}),
+    "depthwise, long rows": ((2, 3, 90_000, 2), (3, 3, 1, 2), F4, None, {"groups": 2, "padding": 1}),
     "depthwise half": ((1, 400, 400, 32), (3, 3, 1, 32), F2, None, {"groups": 32, "padding": 1}),
     "depthwise, 2 filters": ((1, 400, 400, 16), (3, 3, 1, 32), F4, None, {"groups": 16, "padding": 1}),
     "signal": ((1, 3_000_000, 1), (25, 1, 2), F4, None, {"padding": "same"}),

@@ -116,7 +116,10 @@ def test_a_plan_reads_as_lines_and_cannot_be_changed():
         assert lines[0] == f"{plan.method}: {plan.reason}"
         if plan.kernel_reason:
             assert lines.pop(1) == f"  no compiled kernel: {plan.kernel_reason}"
-    assert lines[1:-1] == [f"  not {name}: {why}" for name, why in plan.rejected.items()]
+    against = [f"  not {name}: {why}" for name, why in plan.rejected.items()]
+    compiled = plan.kernels_rejected.items()
+    against += [f"  not {name} (compiled): {why}" for name, why in compiled]
+    assert lines[1:-1] == against
     assert lines[-1] == f"  {BOUNDS_MEAN}"
     assert "  not fft: error bound T5 (whole image); precision='high' would admit it" in lines
     with pytest.raises(FrozenInstanceError):

@@ -19,7 +19,8 @@ DOOR = "hwio"
 FLOORS = [
     {"errors", "fixes", "types"},
     {"shapes"},
-    {"methods", "engine"},
+    {"methods", "engine", "pooling"},
+    {"gradients"},
     {"planner"},
     {"ops"},
     {"show", "mistakes"},

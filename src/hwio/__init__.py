@@ -30,18 +30,32 @@ from hwio.ops.prepared import Prepared, prepare
 
 if TYPE_CHECKING:
     from hwio.engine.threads import get_num_threads, set_num_threads
+    from hwio.ops.pool import argmax_pool, avg_pool, lp_pool, max_pool
+    from hwio.ops.pool_global import global_avg_pool, global_max_pool
+    from hwio.ops.pool_grad import avg_pool_grad, max_pool_grad
     from hwio.show.code import code
     from hwio.show.compare import compare
     from hwio.show.explain import explain
 
 __version__ = "0.1.0"
 
-# loaded when first used: they are for people, not for the hot path
+# loaded when first used, so that `import hwio` stays quick
 _LATER = {
+    "argmax_pool": "hwio.ops.pool",
+    "avg_pool": "hwio.ops.pool",
+    "avg_pool_grad": "hwio.ops.pool_grad",
     "code": "hwio.show.code",
     "compare": "hwio.show.compare",
+    "conv_grad": "hwio.ops.grad",
+    "conv_transpose": "hwio.ops.transpose",
+    "conv_transpose_grad": "hwio.ops.transpose",
     "explain": "hwio.show.explain",
     "get_num_threads": "hwio.engine.threads",
+    "global_avg_pool": "hwio.ops.pool_global",
+    "global_max_pool": "hwio.ops.pool_global",
+    "lp_pool": "hwio.ops.pool",
+    "max_pool": "hwio.ops.pool",
+    "max_pool_grad": "hwio.ops.pool_grad",
     "set_num_threads": "hwio.engine.threads",
 }
 
@@ -56,13 +70,24 @@ __all__ = [
     "Prepared",
     "RangeError",
     "ShapeError",
+    "argmax_pool",
+    "avg_pool",
+    "avg_pool_grad",
     "code",
     "compare",
     "conv",
+    "conv_grad",
+    "conv_transpose",
+    "conv_transpose_grad",
     "depthwise_weights",
     "explain",
     "get_num_threads",
+    "global_avg_pool",
+    "global_max_pool",
     "layout_recipe",
+    "lp_pool",
+    "max_pool",
+    "max_pool_grad",
     "plan",
     "prepare",
     "set_num_threads",

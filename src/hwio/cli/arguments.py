@@ -24,6 +24,8 @@ examples to copy:
   hwio code 1,3,32,32 8,3,3,3 --layout NCHW,OIHW --to tensorflow
   hwio layout 3,3,4,8 --filter 5                 where one filter lies in memory
   hwio layout 8,4,3,3 "OIHW->HWIO"               the transpose that reorders weights
+  hwio tune 1,28,28,100 3,3,100,72               the fastest register block, by measuring
+  hwio warmup                                    compile all kernels now, not at first use
 
 arrays:  2,5,7,4 (a shape) · x.npy · net.npz:key · photo.png (as x) · --demo
 exit codes:  0 fine · 1 a mismatch · 2 a question that can't be answered
@@ -87,6 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_code(commands)
     _add_layout(commands)
     _add_tour(commands)
+    _add_tune(commands)
+    _add_warmup(commands)
     return parser
 
 
@@ -140,6 +144,24 @@ def _add_tour(commands: Any) -> None:
     parser = _command(commands, "tour", "see a convolution step by step, then on a photograph")
     parser.add_argument("--out", default="tour", metavar="DIR", help="where files go (./tour)")
     parser.add_argument("--quick", action="store_true", help="shorter timings, rougher numbers")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _add_tune(commands: Any) -> None:
+    """Add ``hwio tune``."""
+    about = "measure which register block is fastest for one size, and keep what is found"
+    parser = _command(commands, "tune", about)
+    _add_arrays(parser)
+    _add_options(parser)
+
+
+def _add_warmup(commands: Any) -> None:
+    """Add ``hwio warmup``."""
+    parser = _command(commands, "warmup", "compile every kernel now, so that no call has to")
+    group = parser.add_mutually_exclusive_group()
+    checked = "say what is compiled already, with every checksum verified"
+    group.add_argument("--check", action="store_true", help=checked)
+    group.add_argument("--clear", action="store_true", help="remove what was compiled")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
 
 

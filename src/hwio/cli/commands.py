@@ -13,6 +13,7 @@ import numpy as np
 from hwio.cli.inputs import check_target, demo_arrays, note, read_input
 from hwio.cli.made_arrays import with_arrays
 from hwio.cli.terminal import print_json
+from hwio.cli.warming import run_warmup
 from hwio.errors import LayoutError, LimitError, OptionError, word
 from hwio.ops.convert import layout_recipe, to_layout
 from hwio.ops.memory import check_memory, size
@@ -147,6 +148,15 @@ def run_tour(options: argparse.Namespace) -> int:
     return 0 if facts["agree"] else MISMATCH
 
 
+def run_tune(options: argparse.Namespace) -> int:
+    """``hwio tune``: measure register blocks; nothing found is an answer, too."""
+    from hwio.show.tuning import tune
+
+    x, w = _arrays(options)
+    _answer(options, tune(x, w, **_passed(options, "method")))
+    return 0
+
+
 def _arrays(options: argparse.Namespace) -> tuple[Any, Any]:
     """Read x and w, or take the demo's."""
     _check_arrow(options.layout, "--layout ")
@@ -192,4 +202,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "code": run_code,
     "layout": run_layout,
     "tour": run_tour,
+    "tune": run_tune,
+    "warmup": run_warmup,
 }

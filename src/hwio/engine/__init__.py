@@ -19,10 +19,21 @@ def missing() -> str | None:
     """Return why the engine can't start, or None."""
     if os.environ.get("HWIO_ENGINE", "").lower() in ("0", "off", "no"):
         return SWITCHED_OFF
-    for module in ("llvmlite", "numba"):
-        if find_spec(module) is None:
-            return f'{module} is not installed: pip install "hwio[fast]"'
-    return None
+    absent = [module for module in ("llvmlite", "numba") if find_spec(module) is None]
+    if not absent or (absent == ["numba"] and _all_compiled()):
+        return None
+    return f'{absent[0]} is not installed: pip install "hwio[fast]"'
+
+
+def _all_compiled() -> bool:
+    """Tell whether ``hwio warmup`` has left every kernel, so that nothing is left to compile."""
+    try:
+        from hwio.engine.builds import all_builds
+        from hwio.engine.jit import kept
+
+        return all(kept(build.symbol) is not None for build in all_builds())
+    except Exception:  # noqa: BLE001  an llvmlite that can't load, in whichever way
+        return False
 
 
 def refusal() -> str | None:

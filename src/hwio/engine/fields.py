@@ -13,8 +13,8 @@ FIELDS = (
     "x_n", "x_d", "x_h", "x_w",  # strides of x in bytes
     "channels", "group_bytes",  # in-channels of one group: numbers, bytes
     "filters",  # out-channels of one group
-    "y_step", "w_step",  # bytes between rows of y and of packed weights
+    "y_step",  # bytes between pixels of y
     "panel_bytes", "panels", "panel_group",  # a panel is one register block's filters
-    "tiles", "blocks",  # tiles of a block, blocks of tiles
+    "tiles", "blocks",  # tiles (or output rows) of a block, blocks
 )  # fmt: skip
 AT = {name: 8 * n for n, name in enumerate(FIELDS)}

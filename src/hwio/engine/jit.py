@@ -10,9 +10,12 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from hwio.engine import cache
@@ -41,8 +44,30 @@ def machine() -> tuple[Any, Any]:
 
 
 @lru_cache(maxsize=1)
+def compiler() -> str | None:
+    """Return Numba's version without importing it, or None where it is absent.
+
+    The folder beside the package tells it in a hundredth of the time that ``importlib.metadata``
+    takes to load.
+    """
+    found = find_spec("numba")
+    if found is None or found.origin is None:
+        return None
+    folder = Path(found.origin).parents[1]
+    named = [p.name.split("-")[1] for p in folder.glob("numba-*.dist-info")]
+    if len(named) == 1:
+        return named[0].removesuffix(".dist")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("numba")
+    except PackageNotFoundError:  # a folder on the path
+        return "unknown"
+
+
+@lru_cache(maxsize=1)
 def machine_name() -> str:
-    """Return what compiled code depends on beside its source."""
+    """Return what object code depends on beside its source and Numba."""
     import llvmlite
 
     cpu = processor()
@@ -55,12 +80,8 @@ def lower(function: Callable[..., Any], arguments: int, symbol: str) -> str:
     Numba's own wrapper can raise Python exceptions and so needs Numba loaded; it is replaced by one
     that only passes the arguments on (kernels raise nothing).
     """
-    from numba import cfunc, types
-
-    signature = types.void(*[types.intp] * arguments)
-    compiled = cfunc(signature, error_model="numpy")(function)
-    text: str = compiled._library.get_llvm_str()
-    head = re.search(rf"(?m)^define [^\n]*@\"?{re.escape(compiled._wrapper_name)}\"?\(", text)
+    text, wrapper = _typed(function, arguments)
+    head = re.search(rf"(?m)^define [^\n]*@\"?{re.escape(wrapper)}\"?\(", text)
     native = re.search(r"(?m)^define [^\n]*?(@[^\s(]+)\(", text)
     assert head is not None
     assert native is not None
@@ -68,14 +89,51 @@ def lower(function: Callable[..., Any], arguments: int, symbol: str) -> str:
     text = text[: head.start()] + text[end:]
     text = re.sub(r"(?m)^define (?:noundef )?(?:range\([^)]*\) )?i32", "define internal i32", text)
     names = ", ".join(f"i64 %a{n}" for n in range(arguments))
-    return f"""{text}
+    return optimised(f"""{text}
 define void @{symbol}({names}) {{
   %result = alloca ptr
   %exception = alloca ptr
   %status = call i32 {native.group(1)}(ptr %result, ptr %exception, {names})
   ret void
 }}
-"""
+""")
+
+
+def _typed(function: Callable[..., Any], arguments: int) -> tuple[str, str]:
+    """Return Numba's IR of a function, not optimised, and the name of the wrapper in it.
+
+    ``numba.cfunc`` would optimise twice and then make machine code that nobody calls: half of the
+    time. So its compiler is asked for the IR alone, at level 0, and LLVM optimises it once,
+    in ``optimised``. Numba's lock is held meanwhile: what the user compiles keeps its own level.
+    """
+    from numba import types
+    from numba.core import config
+    from numba.core.ccallback import CFunc
+    from numba.core.compiler_lock import global_compiler_lock
+
+    signature = (types.intp,) * arguments, types.void
+    with global_compiler_lock:
+        level, config.OPT = config.OPT, type(config.OPT)(0)
+        try:
+            # private, as is what cfunc itself calls next
+            numba: Any = CFunc(function, signature, {}, {"error_model": "numpy"})
+            made = numba._compile_uncached()
+            made.library.finalize()
+            return made.library.get_llvm_str(), made.fndesc.llvm_cfunc_wrapper_name
+        finally:
+            config.OPT = level
+
+
+def optimised(ir: str) -> str:
+    """Run LLVM's passes on IR text, as ``-O3`` does."""
+    import llvmlite.binding as llvm
+
+    module = llvm.parse_assembly(ir)
+    options = llvm.create_pipeline_tuning_options(3)
+    options.loop_vectorization = options.slp_vectorization = True
+    builder = llvm.create_pass_builder(machine()[0], options)
+    builder.getModulePassManager().run(module, builder)
+    return str(module)
 
 
 def compile_ir(ir: str) -> bytes:
@@ -97,10 +155,14 @@ def load(code: bytes, symbol: str) -> int:
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         address: int = engine.get_function_address(symbol)
+    if address == 0:
+        message = f"{symbol} is not in the code that should hold it"
+        raise OSError(message)
     return address
 
 
 _ADDRESSES: dict[str, int] = {}
+SECONDS: dict[str, float] = {}  # what compiling took in this process
 
 
 def address_of(module: str, symbol: str, *parameters: Any) -> int:
@@ -119,15 +181,35 @@ def address_of(module: str, symbol: str, *parameters: Any) -> int:
         return found
     with _LOCK:
         if symbol not in _ADDRESSES:
-            path = cache.path_of(symbol, machine_name())
-            code = cache.read(path)
+            code = kept(symbol)
             if code is None:
-                functions = import_module(f"hwio.engine.kernels.{module}").build(*parameters)
-                function, arguments = functions[symbol]
-                code = compile_ir(lower(function, arguments, symbol))
-                cache.write(path, code)
+                start = time.monotonic()
+                code = compile_kernel(module, symbol, *parameters)
+                SECONDS[symbol] = time.monotonic() - start
+                cache.write(cache.path_of(symbol, machine_name(), compiler()), code)
             _ADDRESSES[symbol] = load(code, symbol)
         return _ADDRESSES[symbol]
+
+
+def is_ready(symbol: str) -> bool:
+    """Tell whether a kernel is loaded, or could be without compiling."""
+    return symbol in _ADDRESSES or kept(symbol) is not None
+
+
+def kept(symbol: str) -> bytes | None:
+    """Return a kernel's object code if the cache has it for this machine."""
+    for path in cache.paths_of(symbol, machine_name(), compiler()):
+        code = cache.read(path)
+        if code is not None:
+            return code
+    return None
+
+
+def compile_kernel(module: str, symbol: str, *parameters: Any) -> bytes:
+    """Compile a kernel to object code; the cache is not asked."""
+    functions = import_module(f"hwio.engine.kernels.{module}").build(*parameters)
+    function, arguments = functions[symbol]
+    return compile_ir(lower(function, arguments, symbol))
 
 
 def caller(address: int, arguments: int) -> Callable[..., None]:

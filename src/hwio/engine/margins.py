@@ -7,11 +7,13 @@ margins along W to be real, so x is copied block by block where there is padding
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
 
+TABLES = 3 << 20  # bytes of all threads' pointers, where that is enough
 FEW = 16  # in-channels below which the taps of a row are taken as one
 
 
@@ -30,3 +32,14 @@ def worth_copying(geo: Geometry) -> bool:
         cells *= n + low + high
         reads *= out * k
     return cells <= 4 * reads
+
+
+def row_entries(geo: Geometry) -> int:
+    """Count the cells that a row of outputs of the depthwise kernel meets, pointers of its table."""
+    cells = (geo.out_size[-1] - 1) * geo.stride[-1] + (geo.kernel[-1] - 1) * geo.dilation[-1] + 1
+    return cells * prod(geo.kernel[:-1])
+
+
+def table_bytes(threads: int) -> int:
+    """Return how large the pointer table of each of so many threads may be."""
+    return max(TABLES // threads, 128 << 10)

@@ -54,10 +54,13 @@ def _pack_rows(w: Any, packed: Any, filters: int, block: Block) -> None:
 
 
 def pack_channels(w: Any, nr: int, dtype: Any) -> Any:
-    """Return depthwise w (*kernel, 1, c) as (taps, channels rounded up to nr)."""
-    channels = w.shape[-1]
-    packed = aligned((prod(w.shape[:-2]), -(-channels // nr) * nr), dtype, zero=True)
-    packed[:, :channels] = w.reshape(-1, channels)
+    """Return depthwise w (*kernel, 1, c) as (panels, taps, nr); the last panel ends in zeros."""
+    channels, taps = w.shape[-1], prod(w.shape[:-2])
+    panels = -(-channels // nr)
+    packed = aligned((panels, taps, nr), dtype, zero=True)
+    rows = np.zeros((taps, panels * nr), dtype)
+    rows[:, :channels] = w.reshape(taps, channels)
+    packed[...] = rows.reshape(taps, panels, nr).transpose(1, 0, 2)
     return packed
 
 

@@ -28,6 +28,8 @@ class Kernel:
         ``f(geo)`` -> why it can't serve a geometry, or None.
     bound : str
         Key of the error bound that it keeps.
+    transforms : bool
+        Whether it sums in another space, which precision="highest" does not admit.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Kernel:
     kinds: tuple[str, ...]
     refuses: Callable[[Geometry], str | None]
     bound: str = "T1"
+    transforms: bool = False
 
 
 def _depthwise_only(geo: Geometry) -> str | None:

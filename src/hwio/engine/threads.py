@@ -18,9 +18,11 @@ from functools import lru_cache
 import numpy as np
 
 from hwio.engine.jit import address_of, caller
+from hwio.engine.processors import available
 from hwio.shapes.counts import check_int
 
-SPINS = 4000  # some tens of microseconds of waiting before a worker sleeps
+SPINS = 2000  # about a hundred microseconds of waiting before a worker sleeps
+MOST = 1024  # threads that a variable may ask for
 _SYSTEM = 768  # where the compiled half finds libc's syscall and the number of futex
 _FUTEX = {"x86_64": 202, "AMD64": 202, "aarch64": 98}
 
@@ -107,17 +109,23 @@ def get_num_threads() -> int:
 
 @lru_cache(maxsize=1)
 def _default_threads() -> int:
-    """Return HWIO_NUM_THREADS, or how many processors this process may use."""
-    try:
-        most = len(os.sched_getaffinity(0))
-    except AttributeError:
-        most = os.cpu_count() or 1
-    text = os.environ.get("HWIO_NUM_THREADS", "")
-    if text:
+    """Return HWIO_NUM_THREADS, or the processors that may be used, at most OMP_NUM_THREADS of them.
+
+    joblib, Dask and batch systems set OMP_NUM_THREADS for their workers, so that work within work
+    does not ask for more threads than there are processors.
+    """
+    most = available()
+    for name, limit in (("HWIO_NUM_THREADS", MOST), ("OMP_NUM_THREADS", most)):
+        text = os.environ.get(name, "").strip()
+        if not text:
+            continue
         try:
-            return max(1, min(int(text), 1024))
+            # OpenMP's form for nested teams is "4,2": the outer team comes first
+            return max(1, min(int(text.split(",")[0]), limit))
         except ValueError:
-            warnings.warn(f"HWIO_NUM_THREADS={text!r} is not a number; using {most}", stacklevel=2)
+            if name == "HWIO_NUM_THREADS":
+                warnings.warn(f"{name}={text!r} is not a number; using {most}", stacklevel=2)
+                return most
     return most
 
 

@@ -9,30 +9,54 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # vector bytes -> (MR, NRV), widest first
-DIRECT = {64: ((14, 2), (7, 4), (1, 8)), 32: ((6, 2), (3, 4), (1, 6)), 16: ((6, 2), (3, 4), (1, 6))}
-DEPTHWISE = {
-    64: ((6, 4), (8, 3), (12, 2), (16, 1), (1, 4)),
-    32: ((4, 2), (8, 1), (1, 2)),
-    16: ((4, 2), (8, 1), (1, 2)),
+DIRECT = {
+    64: ((14, 2), (10, 2), (7, 4), (1, 8)),
+    32: ((6, 2), (3, 4), (1, 6)),
+    16: ((6, 2), (3, 4), (1, 6)),
 }
+# vector bytes -> (MR, NRV): MR sums and RUN weights of NRV vectors, and one cell, are in registers
+DEPTHWISE = {
+    64: ((7, 3), (7, 2), (4, 4), (7, 1), (4, 1), (1, 4)),
+    32: ((4, 2), (4, 1), (1, 2)),
+    16: ((4, 2), (4, 1), (1, 2)),
+}
+RUNS = {3: 3, 5: 5, 7: 5}  # width of a kernel -> taps that are taken at once; wider ones: WIDE_RUN
+WIDE_RUN = 5
+
+
+LARGE_PANEL = 700 << 10  # bytes; two such panels, this and the next, leave little room in L2
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One register block: ``mr`` pixels × ``nrv`` vectors of ``lanes`` numbers of ``kind``."""
+    """One register block: ``mr`` pixels × ``nrv`` vectors of ``lanes`` numbers of ``kind``.
+
+    ``more`` holds what else a kernel is built with: (RUN, STEP) for depthwise.
+    """
 
     kind: str
     lanes: int
     mr: int
     nrv: int
+    more: tuple[int, ...] = ()
 
     @property
     def nr(self) -> int:
         """Filters of one panel."""
         return self.nrv * self.lanes
 
+    @property
+    def parameters(self) -> tuple[str | int, ...]:
+        """What a kernel's module is built with."""
+        return (self.kind, self.lanes, self.mr, self.nrv, *self.more)
 
-def direct_block(kind: str, vector_bytes: int, pixels: int, filters: int) -> Block:
+    def symbol(self, kernel: str) -> str:
+        """Return the compiled function's name, as in ``direct_f4_16_14x2``."""
+        more = "_" + "s".join(map(str, self.more)) if self.more else ""
+        return f"{kernel}_{self.kind}_{self.lanes}_{self.mr}x{self.nrv}{more}"
+
+
+def direct_block(kind: str, vector_bytes: int, pixels: int, filters: int, depth: int) -> Block:
     """Choose the block that wastes least on this many pixels of an image and filters of a group."""
     lanes = vector_bytes // int(kind[1])
     best, least = None, 0.0
@@ -43,15 +67,30 @@ def direct_block(kind: str, vector_bytes: int, pixels: int, filters: int) -> Blo
         work = -(-pixels // mr) * mr * -(-filters // nr) * nr
         # a block's loads beside its products: MR broadcasts and NRV weights for MR·NRV sums
         cost = work * (1 + 0.5 * (1 / mr + 1 / (4 * nrv)))
+        if depth * nr * int(kind[1]) > LARGE_PANEL:
+            cost *= 1.1
         if best is None or cost < least:
             best, least = Block(kind, lanes, mr, nrv), cost
     assert best is not None
     return best
 
 
-def depthwise_block(kind: str, vector_bytes: int, pixels: int, channels: int) -> Block:
-    """Choose the block of pixels × channels that wastes least, wide ones first."""
+def depthwise_block(
+    kind: str, vector_bytes: int, out_w: int, channels: int, kernel_w: int, taps: tuple[int, int]
+) -> Block:
+    """Choose the block of pixels of a row × channels that wastes least, wide ones first.
+
+    ``taps`` is the (stride, dilation) along W.
+    """
     lanes = vector_bytes // int(kind[1])
-    fitting = [(mr, nrv) for mr, nrv in DEPTHWISE[vector_bytes] if mr <= pixels]
-    mr, nrv = min(fitting, key=lambda b: (-(-channels // (b[1] * lanes)) * b[1], b[0] == 1))
-    return Block(kind, lanes, mr, nrv)
+    stride, dilation = taps
+    run = RUNS.get(kernel_w, WIDE_RUN if kernel_w > WIDE_RUN else 1)
+    more = (run, stride) if run > 1 and stride <= 2 and dilation == 1 else (1, 0)
+
+    def cost(block: tuple[int, int]) -> float:
+        mr, nrv = block
+        work = -(-out_w // mr) * mr * -(-channels // (nrv * lanes)) * nrv
+        return work * (1 + 0.5 / mr + 0.5 / nrv)  # weights are loaded per block, pointers per cell
+
+    mr, nrv = min((block for block in DEPTHWISE[vector_bytes] if block[0] <= out_w), key=cost)
+    return Block(kind, lanes, mr, nrv, more)

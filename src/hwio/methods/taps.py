@@ -44,14 +44,14 @@ def conv_taps(x: Array, w: Array, geo: Geometry) -> Array:
 def _add_taps(total: Array, image: Array, w: Array, geo: Geometry) -> None:
     """Add every tap's product for one image."""
     for tap in product(*map(range, geo.kernel)):
-        shifted = image[_shift(tap, geo)]  # (*out, c)
+        shifted = image[shift(tap, geo)]  # (*out, c)
         if geo.group_channels == 1:
             _add_depthwise(total, shifted, w[tap][0], geo.groups)
         else:
             _add_dense(total, shifted, w[tap], geo)
 
 
-def _shift(tap: tuple[int, ...], geo: Geometry) -> tuple[slice, ...]:
+def shift(tap: tuple[int, ...], geo: Geometry) -> tuple[slice, ...]:
     """Slice the cells that meet one tap, one per output cell."""
     return tuple(
         slice(t * d, t * d + (out - 1) * s + 1, s)

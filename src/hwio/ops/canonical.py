@@ -10,6 +10,7 @@ from hwio.shapes.layout import as_view
 from hwio.shapes.padding import PADDING_MODES
 
 if TYPE_CHECKING:
+    from hwio.ops.backward import Backward
     from hwio.ops.check import Problem
     from hwio.shapes.geometry import Geometry
     from hwio.shapes.layout import Layout
@@ -26,18 +27,53 @@ def canonical_arrays(problem: Problem, x: Array, w: Array) -> tuple[Array, Array
     return (pad(x, geo, problem.padding_mode) if geo.padded else x), w
 
 
-def canonical_views(problem: Problem, x: Array, w: Array) -> tuple[Array, Array]:
+def canonical_views(problem: Problem | Backward, x: Array, w: Array) -> tuple[Array, Array]:
     """Return x as (n, *in, c) without padding and w as (*kernel, i, o), turned if asked."""
+    return x_view(problem, x), w_view(problem, w)
+
+
+def x_view(problem: Problem | Backward, x: Array) -> Array:
+    """Return x as (n, *in, c)."""
+    x = as_view(x, problem.layout.x_axes)
+    return x if problem.layout.batched else x[None]
+
+
+def w_view(problem: Problem | Backward, w: Array) -> Array:
+    """Return w as (*kernel, i, o), turned if asked."""
     lay, geo = problem.layout, problem.geometry
-    x = as_view(x, lay.x_axes)
-    if not lay.batched:
-        x = x[None]
     w = as_view(w, lay.w_axes)
     if lay.depthwise:
         w = w.reshape(geo.w_shape)  # (*kernel, C, M) -> (*kernel, 1, C·M)
     if problem.flip:
         w = w[(slice(None, None, -1),) * geo.ndim]
-    return x, w
+    return w
+
+
+def y_view(problem: Problem | Backward, y: Array) -> Array:
+    """Return y as (n, *out, o), whatever order it is stored in."""
+    y = as_view(y, _inverse(problem.layout.y_axes))
+    return y if problem.layout.batched else y[None]
+
+
+def stored_x(problem: Problem | Backward, x: Array) -> Array:
+    """Return (n, *in, c) in the order of x."""
+    lay = problem.layout
+    return as_view(x if lay.batched else x[0], _inverse(lay.x_axes))
+
+
+def stored_w(problem: Problem | Backward, w: Array, shape: tuple[int, ...]) -> Array:
+    """Return (*kernel, i, o) in the order and shape of w, turned back if it was turned."""
+    lay, geo = problem.layout, problem.geometry
+    if problem.flip:
+        w = w[(slice(None, None, -1),) * geo.ndim]
+    if lay.depthwise:
+        w = w.reshape(tuple(shape[axis] for axis in lay.w_axes))  # (*kernel, C, M)
+    return as_view(w, _inverse(lay.w_axes))
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the transpose that undoes a transpose."""
+    return tuple(axes.index(axis) for axis in range(len(axes)))
 
 
 def canonical_y(out: Array, lay: Layout) -> Array:

@@ -177,7 +177,7 @@ out_dtype, memory_limit
     turned = check_flip(flip)
     dtypes = [x_dtype, w_dtype]
     if b is not None:
-        _check_bias(b[0], geo.out_channels, lay.w)
+        check_bias(b[0], geo.out_channels, lay.w)
         dtypes.append(b[1])
     compute, result = _dtypes(dtypes, out_dtype)
     clip = clip_of(activation, result)
@@ -198,7 +198,7 @@ out_dtype, memory_limit
     return Problem(lay, geo, mode, turned, clip, plan, compute, result)
 
 
-def _check_bias(shape: Shape, filters: int, w_letters: str) -> None:
+def check_bias(shape: Shape, filters: int, w_letters: str) -> None:
     """Accept (O,) and the course's (1, 1, 1, O)."""
     ones = (1,) * (len(w_letters) - 1) + (filters,)
     if shape in ((filters,), ones):

@@ -18,7 +18,7 @@ from hwio.ops.blockwise import assemble
 from hwio.ops.canonical import canonical_views
 from hwio.ops.finish import finish, integer_dtype
 from hwio.ops.gather import gather
-from hwio.planner.space import kernel_lengths
+from hwio.planner.space import kernel_lengths, table_fits
 from hwio.shapes.blocks import blocks, least
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def _run(weights: _Weights, x: Array, room: Array | None) -> Array:
     straight = problem.compute is not None and problem.compute == problem.result
     if straight and room is None:
         room = spatial.room(geo.y_shape, weights.compute)
-    if straight and room is not None and spatial.writes(room) and _reads(weights, x):
+    fits = table_fits(geo, problem.plan.kernel or "")
+    if fits and straight and room is not None and spatial.writes(room) and _reads(weights, x):
         return weights.launch(x, geo, geo, room)
     if not straight:
         return assemble(lambda own: _parts(weights, own, x, None), problem, room)
@@ -141,8 +142,9 @@ def _parts(weights: _Weights, problem: Problem, x: Array, room: Array | None) ->
     from hwio.engine.launch import spatial
 
     geo, in_place = problem.geometry, _reads(weights, x)
-    lengths = kernel_lengths(geo, problem.itemsize)
-    smallest = least(geo, lengths).copied(geo)[1]
+    lengths = kernel_lengths(geo, problem.itemsize, problem.plan.kernel or "")
+    whole = lengths == (geo.n, *geo.out_size)
+    smallest = geo if whole else least(geo, lengths).copied(geo)[1]
     for block in blocks(geo, lengths):
         if in_place:
             place, part = block.viewed(geo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
@@ -62,6 +63,13 @@ def check_keywords(
             raise ArgumentTypeError(_unknown(function, name, value, known, x, w))
 
 
+def hide_unknown(function: Any) -> None:
+    """Leave ``**unknown`` out of a signature: it is taken only to be refused in words."""
+    read = inspect.signature(function)
+    seen = [p for p in read.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    function.__signature__ = read.replace(parameters=seen)
+
+
 def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: Any, w: Any) -> str:
     """Word one unknown keyword."""
     rule = f"{name}= is no keyword of hwio.{function}"
@@ -69,13 +77,17 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
     facts = [f"{'' if i else 'keywords:':9} {line}" for i, line in enumerate(lines)]
     if name in _BY_SHAPE:
         return word(rule, ["the shape of w says it"], f"leave {name} out")
-    ours = FOREIGN.get(name) or nearest(name, known)
+    if name == "activation" and "grad" in function:
+        facts = ["dy is the gradient before any activation; for relu that is dy * (y > 0)"]
+    ours = FOREIGN.get(name) or (None if name in OPTIONS else nearest(name, known))
     if name == "mode" and isinstance(value, str) and value.lower() not in PADDINGS:
         ours = "padding_mode"
     if ours in ("x", "w", "b"):
         what = {"x": "images are", "w": "weights are", "b": "a bias is"}[ours]
-        order = "w" if function == "prepare" else "x, w"
+        order = "w" if function == "prepare" else "x, w, dy" if "grad" in function else "x, w"
         bias = ", b" if ours == "b" and not (value is None or value is False) else ""
+        if ours == "b" and "grad" in function:
+            return word(rule, ["db is the sum of dy, whatever b is"], f"hwio.{function}({order})")
         return word(rule, [f"{what} given by place, as {ours}"], f"hwio.{function}({order}{bias})")
     if ours is None or ours not in known:
         near = [f"{ours} is none of its keywords either"] if ours else []
@@ -112,7 +124,7 @@ def _spelled(ours: str, value: Any, x: Any, w: Any) -> list[str]:
 def _sizes(ours: str, value: Any) -> str:
     """Write a sequence of sizes: TensorFlow counts N and C too, ONNX repeats one number."""
     entries = tuple(value)
-    if ours == "padding" and len(set(map(repr, entries))) == 1 and isinstance(entries[0], int):
+    if ours == "padding" and len(set(map(show, entries))) == 1 and isinstance(entries[0], int):
         return show(entries[0])
     if len(entries) in (4, 5) and entries[0] == 1 and ours in ("stride", "dilation"):
         entries = entries[1:-1] if entries[-1] == 1 else entries[2:]

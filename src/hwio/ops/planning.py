@@ -64,7 +64,7 @@ def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:
         if value is None and name == "b":
             sides.append(None)
         elif is_shape(value):
-            sides.append((_sizes(value, name), np.dtype(np.float32)))
+            sides.append((checked_shape(value, name), np.dtype(np.float32)))
         else:
             check_shape_like(value, name)
             array = as_array(value, name)
@@ -85,7 +85,7 @@ def check_shape_like(value: Any, name: str) -> None:
         raise ArgumentTypeError(word(rule, [], f"{name}={meant}"))
 
 
-def _sizes(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+def checked_shape(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
     """Return a shape given instead of an array, if there can be such an array."""
     if any(n < 0 or n >= LARGEST for n in shape):
         rule = f"{name}={show(shape)} is no shape: no axis has less than 0 or 2^63 cells"

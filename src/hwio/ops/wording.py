@@ -13,6 +13,9 @@ from hwio.errors import HwioError
 from hwio.fixes import read_fix, retell
 from hwio.ops.arrays import is_shape
 
+# a fix that is a call of conv offers its options alone: these take other operands than x and w
+OPTIONS_ONLY = ("prepare", "conv_grad", "conv_transpose_grad")
+
 
 @contextmanager
 def worded_for(function: str, x: Any, w: Any) -> Iterator[None]:
@@ -50,7 +53,7 @@ def reworded(message: str, function: str, given: dict[str, Any]) -> str:
             fix = _with_shapes(fix, change.shapes)
         for name in lists:  # what is no array yet has no axes to index
             fix = re.sub(rf"(?<![\w.\"']){name}(?=[\[.])", f"np.asarray({name})", fix)
-        if function == "prepare":  # the options are its own; y comes from a call with x
+        if function in OPTIONS_ONLY:
             return re.sub(r"^hwio\.conv\(x, w, (.*)\)$", r"\1", fix)
         if function != "conv" and fix.startswith("hwio.conv("):
             fix = f"hwio.{function}" + re.sub(r"\)\[[^\]]*\]$", ")", fix.removeprefix("hwio.conv"))

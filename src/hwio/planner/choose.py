@@ -16,11 +16,12 @@ from hwio.methods import METHODS
 from hwio.methods.accuracy import MEANINGS
 from hwio.methods.fft import fast_length
 from hwio.methods.im2col import PIECE
-from hwio.planner.kernels import LAUNCH_US, choose_kernel
+from hwio.planner.kernels import LAUNCH_US, choose_kernel, spell_us
 from hwio.planner.plan import Plan
 from hwio.planner.space import group_of, kernel_bytes, method_bytes, method_needs
 
 if TYPE_CHECKING:
+    from hwio.planner.kernels import KernelChoice
     from hwio.shapes.geometry import Geometry
 
 MAC_US = 1 / 60e3  # one multiply-add inside a large matrix product
@@ -74,8 +75,10 @@ def choose(
     if method in KERNELS:
         twin, found = KERNELS[method].twin, choose_kernel(geo, kind or "f8", method)
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != twin}
-        room = kernel_bytes(geo, itemsize)
-        return Plan(twin, f"the twin of {method}", others, geo, room, found.name, "asked for")
+        room = kernel_bytes(geo, itemsize, method)
+        against = found.rejected if found.name else {}
+        reason = f"the twin of {method}"
+        return Plan(twin, reason, others, geo, room, found.name, "asked for", against)
     if method != "auto":
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != method}
         space = method_bytes(method, geo, itemsize, converts)
@@ -91,36 +94,44 @@ def choose(
     best = min(costs, key=lambda name: costs[name])
     for name, cost in costs.items():
         if name != best:
-            rejected[name] = f"about {_time(cost)} per image against {_time(costs[best])}"
+            rejected[name] = f"about {spell_us(cost)} per image against {spell_us(costs[best])}"
     order = {name: rejected[name] for name in METHODS if name in rejected}
     space = method_bytes(best, geo, itemsize, converts)
     plan = Plan(best, _reason(best, geo, costs[best]), order, geo, space)
-    return plan if kind is None else _with_kernel(plan, kind, itemsize, costs[best])
+    if kind is None:
+        return plan
+    found = choose_kernel(geo, kind, precision=precision)
+    return _with_kernel(plan, found, itemsize, costs[best])
 
 
-def _with_kernel(plan: Plan, kind: str, itemsize: int, cost: float) -> Plan:
+def _with_kernel(plan: Plan, found: KernelChoice, itemsize: int, cost: float) -> Plan:
     """Let a compiled kernel run where it is expected to take less time than NumPy."""
-    geo, found = plan.geometry, choose_kernel(plan.geometry, kind)
     if found.name is None or found.cost >= cost:
         why = found.reason
         if found.name:
             why = f"{found.name} would take {_kernel_time(found.cost)}"
-        return replace(plan, kernel_reason=why)
-    reason = f"{found.reason}; about {_time(found.cost)} per image on one core"
-    room = kernel_bytes(geo, itemsize)
-    return replace(plan, workspace=room, kernel=found.name, kernel_reason=reason)
+        return replace(plan, kernel_reason=why, kernels_rejected=found.rejected)
+    reason = f"{found.reason}; about {spell_us(found.cost)} per image on one core"
+    room = kernel_bytes(plan.geometry, itemsize, found.name)
+    return replace(
+        plan,
+        workspace=room,
+        kernel=found.name,
+        kernel_reason=reason,
+        kernels_rejected=found.rejected,
+    )
 
 
 def _kernel_time(cost: float) -> str:
     """Write a kernel's time for one image, and whether starting it is what takes it."""
     start = ", most of it to start the kernel" if cost < 2 * LAUNCH_US else ""
-    return f"about {_time(cost)} per image{start}"
+    return f"about {spell_us(cost)} per image{start}"
 
 
 def other_kernel(auto: Plan, name: str) -> str:
     """Say why auto does not take a compiled kernel that could serve."""
-    if auto.kernel:
-        return f"{auto.kernel} comes before it"
+    if name in auto.kernels_rejected:
+        return auto.kernels_rejected[name]
     return auto.kernel_reason.partition(" would take ")[2] or auto.kernel_reason
 
 
@@ -217,17 +228,4 @@ def _reason(name: str, geo: Geometry, cost: float) -> str:
         why = f"{prod(geo.kernel)} products over {geo.group_channels} channels, no patch matrix"
     else:
         why = METHODS[name].idea
-    return f"{why}; about {_time(cost)} per image"
-
-
-def _time(us: float) -> str:
-    """Write microseconds in a fitting unit.
-
-    Examples
-    --------
-    >>> _time(1234.5)
-    '1.2 ms'
-    """
-    if us < 1000:
-        return f"{us:.1f} µs"
-    return f"{us / 1e3:.1f} ms" if us < 1e6 else f"{us / 1e6:.1f} s"
+    return f"{why}; about {spell_us(cost)} per image"

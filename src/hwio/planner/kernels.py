@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hwio.engine import SWITCHED_OFF, refusal
+from hwio.engine import SWITCHED_OFF, findings, refusal
 from hwio.engine.registry import KERNELS
 from hwio.engine.small import is_small
+from hwio.methods.accuracy import MEANINGS
 
 if TYPE_CHECKING:
+    from hwio.engine.registry import Kernel
     from hwio.shapes.geometry import Geometry
 
 LAUNCH_US = 30  # a call's way into compiled code and back: fields, packing, waking threads
@@ -22,15 +24,18 @@ LANES = 16  # filters are taken in steps of a vector
 
 @dataclass(frozen=True, slots=True)
 class KernelChoice:
-    """A kernel's name or None, the reason, and its estimated time for one image in µs."""
+    """A kernel's name or None, the reason, its time for one image in µs, and why not the others."""
 
     name: str | None
     reason: str
     cost: float = float("inf")
+    rejected: dict[str, str] = field(default_factory=dict)
 
 
-def choose_kernel(geo: Geometry, kind: str, method: str = "auto") -> KernelChoice:
-    """Decide whether a compiled kernel computes one geometry.
+def choose_kernel(
+    geo: Geometry, kind: str, method: str = "auto", precision: str = "highest"
+) -> KernelChoice:
+    """Decide which compiled kernel computes one geometry, if any.
 
     Parameters
     ----------
@@ -38,7 +43,9 @@ def choose_kernel(geo: Geometry, kind: str, method: str = "auto") -> KernelChoic
     kind : str
         Of the numbers in the computation: f4, f8, c8, c16.
     method : str
-        "auto", or what was asked for by name.
+        "auto", or what was asked for by name: then no other kernel is a candidate.
+    precision : str
+        Decides whether kernels that sum in another space are candidates.
 
     Returns
     -------
@@ -50,13 +57,78 @@ def choose_kernel(geo: Geometry, kind: str, method: str = "auto") -> KernelChoic
     if 0 in geo.y_shape or geo.depth == 0:
         return KernelChoice(None, "there is nothing to sum")
     one = replace(geo, n=1)
+    costs: dict[str, float] = {}
+    rejected: dict[str, str] = {}
     for name, kernel in KERNELS.items():
-        if kind in kernel.kinds and kernel.refuses(geo) is None and method in ("auto", name):
-            if name == "direct" and is_small(one):
-                cost = CALL_US + geo.pixels * geo.out_channels * geo.depth / SMALL_RATE[kind]
-                return KernelChoice(name, "small enough to have every product written out", cost)
-            return KernelChoice(name, kernel.idea, LAUNCH_US + COSTS[name](one, kind))
-    return KernelChoice(None, f"no kernel computes in {kind}")
+        against = _against(kernel, geo, kind, method, precision)
+        if against:
+            rejected[name] = against
+        else:
+            costs[name] = _cost(name, one, kind)
+    if not costs:
+        return KernelChoice(None, f"no kernel computes in {kind}", rejected=rejected)
+    best = min(costs, key=lambda name: costs[name])
+    for name, cost in costs.items():
+        if name != best:
+            rejected[name] = f"about {spell_us(cost)} per image against {spell_us(costs[best])}"
+    order = {name: rejected[name] for name in KERNELS if name in rejected}
+    return KernelChoice(best, _reason(best, one) + _tuned(best, one, kind), costs[best], order)
+
+
+def _against(kernel: Kernel, geo: Geometry, kind: str, method: str, precision: str) -> str | None:
+    """Return why a kernel is no candidate."""
+    if method not in ("auto", kernel.name):
+        return f"method={method!r} was asked for"
+    if kind not in kernel.kinds:
+        return f"it does not compute in {kind}"
+    why = kernel.refuses(geo)
+    if why is None and method == "auto" and kernel.transforms and precision == "highest":
+        bound = kernel.bound[:2]
+        return f"error bound {bound} ({MEANINGS[bound]}); precision='high' would admit it"
+    return why
+
+
+def _reason(name: str, one: Geometry) -> str:
+    """Say why a kernel is taken."""
+    if name == "direct" and is_small(one):
+        return "small enough to have every product written out"
+    return KERNELS[name].idea
+
+
+def _tuned(name: str, one: Geometry, kind: str) -> str:
+    """Say that the kernel's register block was measured here, if it was: see ``hwio tune``."""
+    if not findings.exist() or (name == "direct" and is_small(one)):
+        return ""
+    try:
+        from hwio.engine.launch.spatial import static_block  # loads LLVM
+
+        found = findings.look_up(name, one, static_block(name, one, kind))
+    except Exception:  # noqa: BLE001  an LLVM that does not load is told at the first call
+        return ""
+    if found is None:
+        return ""
+    shape = f"{found.block.mr}x{found.block.nrv}"
+    return f"; tuned: block {shape} measured {found.gain:.2f} times as fast as the rule's"
+
+
+def _cost(name: str, one: Geometry, kind: str) -> float:
+    """Estimate the time of one image on one core in µs."""
+    if name == "direct" and is_small(one):
+        return CALL_US + one.pixels * one.out_channels * one.depth / SMALL_RATE[kind]
+    return LAUNCH_US + COSTS[name](one, kind)
+
+
+def spell_us(us: float) -> str:
+    """Write microseconds in a fitting unit.
+
+    Examples
+    --------
+    >>> spell_us(1234.5)
+    '1.2 ms'
+    """
+    if us < 1000:
+        return f"{us:.1f} µs"
+    return f"{us / 1e3:.1f} ms" if us < 1e6 else f"{us / 1e6:.1f} s"
 
 
 def _direct_cost(geo: Geometry, kind: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwio.methods.accuracy import BOUNDS_MEAN
@@ -30,6 +30,8 @@ class Plan:
         The compiled way that runs instead, or None.
     kernel_reason : str
         Why that one, or why none.
+    kernels_rejected : dict of str to str
+        Every other kernel and why not.
     """
 
     method: str
@@ -39,6 +41,7 @@ class Plan:
     workspace: int
     kernel: str | None = None
     kernel_reason: str = ""
+    kernels_rejected: dict[str, str] = field(default_factory=dict)
 
     @property
     def way(self) -> str:
@@ -55,6 +58,7 @@ class Plan:
             if self.kernel_reason:
                 lines.append(f"  no compiled kernel: {self.kernel_reason}")
         lines += [f"  not {name}: {why}" for name, why in self.rejected.items()]
+        lines += [f"  not {name} (compiled): {why}" for name, why in self.kernels_rejected.items()]
         if any("bound T" in line for line in lines):
             lines.append(f"  {BOUNDS_MEAN}")
         return "\n".join(lines)

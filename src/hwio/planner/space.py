@@ -7,14 +7,16 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
+from hwio.engine.margins import row_entries, table_bytes
 from hwio.engine.small import is_small
+from hwio.engine.threads import get_num_threads
 from hwio.methods import METHODS
 from hwio.shapes.blocks import BLOCK, Block, cut
 
 if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
 
-TABLES = 4 << 20  # bytes of pointer tables and a kernel's other small arrays, or a little less
+SMALL = 1 << 20  # bytes of a kernel's other arrays, or a little less
 FINISH = 3  # copies of a block of sums at most, until it has y's number type
 
 
@@ -79,9 +81,19 @@ def stays_whole(name: str, geo: Geometry, lengths: tuple[int, ...]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def kernel_lengths(geo: Geometry, itemsize: int) -> tuple[int, ...]:
+def kernel_lengths(geo: Geometry, itemsize: int, kernel: str) -> tuple[int, ...]:
     """Choose the blocks (n, *out) in which x is copied, or y converted, for a kernel."""
-    return cut(geo, lambda block: _copies(block, itemsize))
+
+    def needs(block: Geometry) -> int:
+        too_long = 0 if table_fits(block, kernel) else BLOCK + row_entries(block)
+        return _copies(block, itemsize) + too_long
+
+    return cut(geo, needs)
+
+
+def table_fits(geo: Geometry, kernel: str) -> bool:
+    """Tell whether rows of outputs are short enough for the pointers of a row of each thread."""
+    return kernel != "depthwise" or 8 * row_entries(geo) <= table_bytes(get_num_threads())
 
 
 def _copies(geo: Geometry, itemsize: int) -> int:
@@ -89,17 +101,18 @@ def _copies(geo: Geometry, itemsize: int) -> int:
     return (prod(geo.x_shape) + FINISH * prod(geo.y_shape)) * itemsize
 
 
-def kernel_bytes(geo: Geometry, itemsize: int) -> int:
+def kernel_bytes(geo: Geometry, itemsize: int, kernel: str) -> int:
     """Count what a kernel allocates at most beside x, w and y.
 
     These are packed weights, pointer tables and, where x or y can't be used as they lie in memory,
     copies of a block.
     """
-    lengths = kernel_lengths(geo, itemsize)
+    lengths = kernel_lengths(geo, itemsize, kernel)
     copies = _copies(Block((0,) * len(lengths), lengths).copied(geo)[1], itemsize)
     if is_small(replace(geo, n=1)):
         return copies
-    return packed_bytes(geo, itemsize) + copies + TABLES
+    threads = get_num_threads()
+    return packed_bytes(geo, itemsize) + copies + threads * table_bytes(threads) + SMALL
 
 
 def packed_bytes(geo: Geometry, itemsize: int) -> int:

@@ -13,6 +13,7 @@ LARGEST = 1 << 63
 _MEANING = {
     "stride": "stride counts cells of x from one window to the next",
     "dilation": "dilation counts cells of x from one tap of a filter to the next",
+    "window": "window counts the cells of x, on each axis, that make one number of y",
     "groups": "groups is the number of parts into which channels and filters are split",
     "padding": "padding takes a word, an int, or one (low, high) pair per axis",
     "memory_limit": "memory_limit is a number of bytes",

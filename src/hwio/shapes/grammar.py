@@ -85,7 +85,7 @@ def _fault(text: str) -> list[str] | None:
         return ["does not have the form x,w->y"]
     ndim = sum(letter in "DHW" for letter in x)
     for name, letters in (("x", x), ("w", w), ("y", y)):
-        fault = _fault_of_array(name, letters, ndim)
+        fault = fault_of_array(name, letters, ndim)
         if fault:
             return fault
     if ("N" in x) != ("N" in y):
@@ -94,8 +94,8 @@ def _fault(text: str) -> list[str] | None:
     return None
 
 
-def _fault_of_array(name: str, letters: str, ndim: int) -> list[str] | None:
-    """Return what is wrong with the letters of one array."""
+def fault_of_array(name: str, letters: str, ndim: int) -> list[str] | None:
+    """Return what is wrong with the letters of x, w or y; None if they are right."""
     known = _KNOWN[name]
     for letter in letters:
         if letter not in known:

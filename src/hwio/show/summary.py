@@ -9,6 +9,7 @@ import numpy as np
 
 from hwio.engine.registry import KERNELS
 from hwio.methods.accuracy import BOUNDS_MEAN
+from hwio.ops.compiled import kernel_is_small
 from hwio.ops.memory import size
 from hwio.planner.choose import choose, other_kernel
 from hwio.planner.ways import label
@@ -233,7 +234,23 @@ def ways_table(case: Case) -> Table:
         notes.append(f"without compiled kernels it would take {plan.method}: {plan.reason}")
     elif plan.kernel_reason and not any(way["compiled"] for way in listed):
         notes.append(f"no compiled kernel: {plan.kernel_reason}")
+    notes += _first_call(case)
     notes += [BOUNDS_MEAN] if any("bound T" in way["why"] for way in listed) else []
     notes.append(MEMORY_MEANS)
     head = ("", "", "needs at most")
     return Table("Ways of computing it", tuple(rows), tuple(notes), head)
+
+
+def _first_call(case: Case) -> list[str]:
+    """Say that the kernel has to be compiled first, or that it was in this process."""
+    problem = case.problem
+    if problem.plan.kernel is None or kernel_is_small(problem):
+        return []
+    from hwio.engine.warming import first_call  # loads LLVM
+
+    dtype = problem.compute or np.dtype(np.float64)
+    try:
+        said = first_call(problem.plan.kernel, case.geo, dtype.str[1:])
+    except Exception:  # noqa: BLE001  an LLVM that does not load is told at the first call
+        return []
+    return [f"{label(problem.plan.kernel)}: {said}"] if said else []

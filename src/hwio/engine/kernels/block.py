@@ -20,25 +20,26 @@ from hwio.engine.intrinsics import FLOATS, I64, at
 from hwio.engine.kernels.emit import Emitter, Tile, call_apart, number
 
 UNROLL = 4
+LINE = 64  # bytes that one prefetch brings
 
 
 def make_block(tile: Tile):
     """Return the intrinsic of one register block.
 
-    Its arguments are addresses and counts: pointers (taps, MR), taps, channels, weights, y, bytes
-    between rows of y, bias and the activation's ends. It stores all NR columns: a mask, even one that
-    is used after the loops only, would take a register from the sums.
+    Its arguments are addresses and counts: pointers (taps, MR), taps, channels, weights, where to
+    prefetch from, y, bytes between rows of y, bias and the activation's ends. It stores all NR
+    columns: a mask, even one that is used after the loops only, would take a register from the sums.
     """
 
     @intrinsic
-    def register_block(typingctx, pointers, taps, channels, weights, y, y_step, bias, ends):
+    def register_block(typingctx, pointers, taps, channels, weights, ahead, y, y_step, bias, ends):
         def codegen(ctx, b, signature, args):
             call_apart(
                 b, "direct_block", lambda inner, a: DirectEmitter(inner, tile).block(*a), args
             )
             return ctx.get_dummy_value()
 
-        return types.void(*[types.intp] * 8), codegen
+        return types.void(*[types.intp] * 9), codegen
 
     return register_block
 
@@ -58,7 +59,7 @@ class DirectEmitter(Emitter):
                 sums[m * t.nrv + v] = b.call(self.fma, [s, ws[v], sums[m * t.nrv + v]])
         return sums
 
-    def block(self, pointers, taps, channels, weights, y, y_step, bias, ends):
+    def block(self, pointers, taps, channels, weights, ahead, y, y_step, bias, ends):
         """Emit the reduction, the bias, the activation and the stores."""
         b, t = self.b, self.tile
         whole = b.and_(channels, number(-UNROLL))
@@ -69,12 +70,14 @@ class DirectEmitter(Emitter):
 
             def steps(count):
                 def body(c, inner):
-                    w, *sums = inner
+                    w, near, *sums = inner
                     first = b.mul(c, number(t.size))
                     for u in range(count):
                         here = b.add(w, number(u * t.nrv * t.lanes * t.size))
+                        self.prefetch(b.add(near, number(u * LINE)))
                         sums = self.step(rows, b.add(first, number(u * t.size)), here, sums)
-                    return [b.add(w, number(count * t.nrv * t.lanes * t.size)), *sums]
+                    w = b.add(w, number(count * t.nrv * t.lanes * t.size))
+                    return [w, b.add(near, number(count * LINE)), *sums]
 
                 return body
 
@@ -82,7 +85,7 @@ class DirectEmitter(Emitter):
             return self.loop(whole, channels, number(1), carried, steps(1))
 
         zeros = [ir.Constant(t.vector, None)] * (t.mr * t.nrv)
-        _, *sums = self.loop(number(0), taps, number(1), [weights, *zeros], tap)
+        _, _, *sums = self.loop(number(0), taps, number(1), [weights, ahead, *zeros], tap)
         sums = self.finish(sums, bias, ends)
         for n, _, where in self.places(y, y_step):
             b.store(sums[n], where, align=t.size)

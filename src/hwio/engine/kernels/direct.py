@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from hwio.engine.fields import AT
 from hwio.engine.intrinsics import copy, load_int
-from hwio.engine.kernels.block import make_block
+from hwio.engine.kernels.block import LINE, make_block
 from hwio.engine.kernels.emit import Tile
 from hwio.engine.kernels.table import fill_table
 
@@ -60,7 +60,10 @@ def make_direct(kind: str, lanes: int, mr: int, nrv: int):
                 to, to_step = out, y_step
                 if columns < nr:
                     to, to_step = spare, nr * size
-                block(table + t * taps * mr * 8, taps, channels, w, to, to_step, bias, ends)
+                ahead = w
+                if t * taps * channels * LINE < panel_bytes:  # the next panel, a part per tile
+                    ahead = w + panel_bytes + t * taps * channels * LINE
+                block(table + t * taps * mr * 8, taps, channels, w, ahead, to, to_step, bias, ends)
                 if columns < nr:
                     for m in range(mr):
                         copy(spare + m * nr * size, out + m * y_step, columns * size)

@@ -69,6 +69,13 @@ class Emitter:
         where = self.b.add(address, number(v * t.lanes * t.size))
         return self.b.load(at(self.b, where, t.vector), align=t.size)
 
+    def prefetch(self, address):
+        """Ask for a cache line to be brought near; any address is allowed."""
+        where = self.b.inttoptr(address, ir.IntType(8).as_pointer())
+        name, kinds = "llvm.prefetch.p0", [where.type, I32, I32, I32]
+        to_read, second_level, data = (ir.Constant(I32, n) for n in (0, 2, 1))
+        self.b.call(self._declare(name, ir.VoidType(), kinds), [where, to_read, second_level, data])
+
     def loop(self, start, stop, step, carried, body):
         """Emit ``for n in range(start, stop, step)`` with carried values; return them after."""
         b = self.b

@@ -2,8 +2,9 @@
 
 A job is one 64-bit word, (generation << 32) | tasks left; whoever swaps it for one less owns that
 task. The word can only be swapped while it is the newest, and a job ends only when every task has
-been counted as done, so no worker can meet a stale job. Idle workers spin for some microseconds,
-then sleep in a futex.
+been counted as done, so no worker can meet a stale job. Whoever waits, for a job or for its end,
+spins for some microseconds, then sleeps in a futex: on a busy machine the thread that is waited for
+may need the very core that the waiting one would burn.
 """
 
 from __future__ import annotations
@@ -23,9 +24,18 @@ from hwio.engine.intrinsics import (
 )
 
 # byte offsets into the pool's state, far apart so that spinning on one disturbs no other
-JOB, DONE, SIGNAL, SLEEPERS, BUSY, TASK, SYSTEM = 0, 128, 256, 384, 512, 640, 768
+JOB, DONE, SIGNAL, SLEEPERS, BUSY, TASK, SYSTEM, WAITING = range(0, 1024, 128)
+END_SPINS = 1000  # some tens of microseconds of waiting for another thread's last task
 LEFT = (1 << 32) - 1
 WAIT, WAKE, ALL = 128, 129, 1 << 30  # futex operations, private to the process
+
+
+@njit(error_model="numpy")
+def futex(state, word, operation, value):
+    """Sleep while a word holds the value, or wake its sleepers; a no-op where there is no futex."""
+    number = load_int(state + SYSTEM + 8)
+    if number > 0:
+        system_call(load_int(state + SYSTEM), number, state + word, operation, value, 0)
 
 
 @njit(error_model="numpy")
@@ -40,14 +50,24 @@ def take_tasks(state, thread):
             # the job can't end before this task does, so its description stands
             call_task(load_int(state + TASK), load_int(state + TASK + 8), left - 1, thread)
             atomic_add(state + DONE, 1)
+            if atomic_load(state + WAITING) != 0:
+                futex(state, DONE, WAKE, ALL)
 
 
 @njit(error_model="numpy")
-def futex(state, operation, value):
-    """Sleep while SIGNAL holds the value, or wake sleepers; a no-op where there is no futex."""
-    number = load_int(state + SYSTEM + 8)
-    if number > 0:
-        system_call(load_int(state + SYSTEM), number, state + SIGNAL, operation, value, 0)
+def wait_for_end(state, tasks):
+    """Wait until every task has been counted as done."""
+    for _ in range(END_SPINS):
+        if atomic_load(state + DONE) >= tasks:
+            return
+        relax()
+    atomic_store(state + WAITING, 1)
+    while True:
+        done = atomic_load(state + DONE)
+        if done >= tasks:
+            break
+        futex(state, DONE, WAIT, done)
+    atomic_store(state + WAITING, 0)
 
 
 def work(state, thread, spins):
@@ -61,7 +81,7 @@ def work(state, thread, spins):
             relax()
         if atomic_load(state + SIGNAL) == seen:
             atomic_add(state + SLEEPERS, 1)
-            futex(state, WAIT, seen)
+            futex(state, SIGNAL, WAIT, seen)
             atomic_add(state + SLEEPERS, -1)
 
 
@@ -78,10 +98,9 @@ def run(state, function, arguments, tasks):
     atomic_store(state + JOB, (generation << 32) | tasks)
     atomic_add(state + SIGNAL, 1)
     if atomic_load(state + SLEEPERS) > 0:
-        futex(state, WAKE, ALL)
+        futex(state, SIGNAL, WAKE, ALL)
     take_tasks(state, 0)
-    while atomic_load(state + DONE) < tasks:
-        relax()
+    wait_for_end(state, tasks)
     atomic_store(state + BUSY, 0)
 
 
@@ -89,7 +108,7 @@ def close(state):
     """Send the workers home."""
     store_int(state + SYSTEM + 16, 1)
     atomic_add(state + SIGNAL, 1)
-    futex(state, WAKE, ALL)
+    futex(state, SIGNAL, WAKE, ALL)
 
 
 def build():

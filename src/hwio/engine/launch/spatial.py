@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
+from hwio.engine.findings import look_up
 from hwio.engine.jit import address_of
-from hwio.engine.margins import merges, worth_copying
+from hwio.engine.margins import merges, row_entries, table_bytes, worth_copying
 from hwio.engine.pack import aligned, pack_bias, pack_channels, pack_panels
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, depthwise_block, direct_block
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 TILE_CELLS = 256 << 10  # bytes of x that one block of tiles may touch
 TABLE_ENTRIES = 4096  # pointers of a block of tiles per pixel of a tile
-TABLE_BYTES = 3 << 20  # of all threads' pointers
 NO_ENDS = (-np.inf, np.inf)
 
 
@@ -35,7 +36,7 @@ class Packed:
     kernel : str
         Module under ``hwio.engine.kernels``: "direct" or "depthwise".
     block : Block
-    w : array, shape (groups, panels, taps·i, nr), or (taps, channels) where depthwise
+    w : array, shape (groups, panels, taps·i, nr), or (panels, taps, nr) where depthwise
     bias : array, shape (groups, panels·nr)
     """
 
@@ -46,11 +47,20 @@ class Packed:
 
 
 def block_of(kernel: str, geo: Geometry, kind: str) -> Block:
-    """Choose the register block for a geometry and a number type."""
-    vector, pixels = processor().vector_bytes, geo.n * geo.pixels
+    """Choose the register block for a geometry and a number type: by rule, or as was measured."""
+    static = static_block(kernel, geo, kind)
+    found = look_up(kernel, geo, static)
+    return found.block if found else static
+
+
+def static_block(kernel: str, geo: Geometry, kind: str) -> Block:
+    """Choose the register block by rule."""
+    vector = processor().vector_bytes
     if kernel == "depthwise":
-        return depthwise_block(kind, vector, pixels, geo.out_channels)
-    return direct_block(kind, vector, pixels, geo.group_filters)
+        taps = geo.stride[-1], geo.dilation[-1]
+        sizes = geo.out_size[-1], geo.out_channels, geo.kernel[-1]
+        return depthwise_block(kind, vector, *sizes, taps)
+    return direct_block(kind, vector, geo.n * geo.pixels, geo.group_filters, geo.depth)
 
 
 def pack(
@@ -59,7 +69,7 @@ def pack(
     """Pack w (*kernel, i, o) and b (o,) as dtype for a register block."""
     if kernel == "depthwise":
         packed = pack_channels(w, block.nr, dtype)
-        bias = pack_bias(b, 1, geo.out_channels, packed.shape[1] // block.nr, block.nr, dtype)
+        bias = pack_bias(b, 1, geo.out_channels, packed.shape[0], block.nr, dtype)
     else:
         packed = pack_panels(w, geo.groups, block, dtype)
         bias = pack_bias(b, geo.groups, geo.group_filters, packed.shape[1], block.nr, dtype)
@@ -87,21 +97,32 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
     panels = max(1, -(-filters // block.nr))
     if merged:
         taps //= geo.kernel[-1]
-    step = 1
-    for s in geo.stride:
-        step *= s
-    seen = max(1, block.mr * step * (block.nr if deep else geo.group_channels) * size)
+    seen = max(1, block.mr * prod(geo.stride) * geo.group_channels * size)
     all_tiles = -(-pixels // block.mr)
-    entries = min(TABLE_ENTRIES, TABLE_BYTES // (8 * threads * block.mr))
+    entries = min(TABLE_ENTRIES, table_bytes(threads) // (8 * block.mr))
     tiles = max(1, min(all_tiles, TILE_CELLS // seen, entries // taps))
+    table = tiles * taps * block.mr
+    if deep:  # a tile is a row of outputs
+        all_tiles = pixels // geo.out_size[-1]
+        row = (
+            geo.out_size[-1]
+            * geo.stride[-1]
+            * geo.in_channels
+            * size
+            * geo.stride[-2 if geo.ndim > 1 else -1]
+        )
+        cells = row_entries(geo)
+        tiles = max(1, min(all_tiles, TILE_CELLS // row, TABLE_ENTRIES // cells))
     if all_tiles >= 8 * threads:  # enough blocks for every thread to end at the same time
         tiles = min(tiles, all_tiles // (4 * threads))
     blocks = -(-all_tiles // tiles)
     panel_group = panels
     if blocks * groups < 4 * threads:
         panel_group = max(1, panels * blocks * groups // (8 * threads))
+    if deep:
+        table = cells * tiles
     # the pointers of a block of tiles, and room for one tile of sums
-    scratch = tiles * taps * block.mr + -(-block.mr * block.nr * size // 8)
+    scratch = table + -(-block.mr * block.nr * size // 8)
     row = geo.in_channels * size
     sizes = three(geo.in_size, 1)
     kernels, lows = three(geo.kernel, 1), three(tuple(low for low, _ in geo.padding), 0)
@@ -130,16 +151,14 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
         "group_bytes": geo.group_channels * size,
         "filters": filters,
         "y_step": geo.out_channels * size,
-        "w_step": (panels if deep else 1) * block.nr * size,
         "panel_bytes": geo.depth * block.nr * size,
         "panels": panels,
         "panel_group": panel_group,
         "tiles": tiles,
         "blocks": blocks,
     }
-    symbol = f"{kernel}_{block.kind}_{block.lanes}_{block.mr}x{block.nrv}"
     return Launch(
-        address_of(kernel, symbol, block.kind, block.lanes, block.mr, block.nrv),
+        address_of(kernel, block.symbol(kernel), *block.parameters),
         np.array([fields.get(name, 0) for name in FIELDS], np.int64),
         blocks * -(-panels // panel_group) * groups,
         scratch,

@@ -1,0 +1,99 @@
+"""Everything that can be compiled beforehand: which register blocks of which kernels.
+
+``hwio warmup`` compiles it, and a process without Numba needs all of it. Each file under
+``kernels/`` with a ``build`` has its line in ``BUILDS``; ``tests/test_warmup.py`` holds that, and that
+each line names what ``build`` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from hwio.engine.cpu import processor
+from hwio.engine.tiles import DEPTHWISE, DIRECT, RUNS, WIDE_RUN, Block, depthwise_block
+
+FLOATS = ("f4", "f8")
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One function to compile: what ``jit.address_of`` takes.
+
+    Attributes
+    ----------
+    module : str
+        Name under ``hwio.engine.kernels``.
+    symbol : str
+    parameters : tuple
+        Given to the module's ``build``.
+    """
+
+    module: str
+    symbol: str
+    parameters: tuple[Any, ...] = ()
+
+
+Blocks = Mapping[int, tuple[tuple[int, int], ...]]
+
+
+def blocks_of(table: Blocks, vector_bytes: int) -> list[Block]:
+    """Return the register blocks of a table in ``tiles`` for both number types."""
+    kinds = [(kind, vector_bytes // int(kind[1])) for kind in FLOATS]
+    return [Block(*kind, *shape) for kind in kinds for shape in table[vector_bytes]]
+
+
+def depthwise_blocks(vector_bytes: int) -> list[Block]:
+    """Return the register blocks of the depthwise kernel, in every form that can be chosen."""
+    far = 1 << 20  # pixels of a row: no block is too wide
+    widths, steps = range(1, max(*RUNS, WIDE_RUN) + 2), product((1, 2, 3), (1, 2))
+    asked = [(width, step) for step in steps for width in widths]
+    chosen = [depthwise_block("f4", vector_bytes, far, 1, width, step) for width, step in asked]
+    forms = dict.fromkeys(block.more for block in chosen)
+    blocks = blocks_of(DEPTHWISE, vector_bytes)
+    return [replace(block, more=more) for block in blocks for more in forms]
+
+
+def _built(module: str, blocks: Iterable[Block]) -> Iterator[Build]:
+    """Yield a kernel for each register block."""
+    for block in blocks:
+        yield Build(module, block.symbol(module), block.parameters)
+
+
+def _direct(vector_bytes: int) -> Iterator[Build]:
+    yield from _built("direct", blocks_of(DIRECT, vector_bytes))
+
+
+def _depthwise(vector_bytes: int) -> Iterator[Build]:
+    yield from _built("depthwise", depthwise_blocks(vector_bytes))
+
+
+def _packing(vector_bytes: int) -> Iterator[Build]:
+    """Yield the packing for each width of a panel."""
+    widths = {(b.kind, b.lanes, b.nrv): None for b in blocks_of(DIRECT, vector_bytes)}
+    for kind, lanes, nrv in widths:
+        yield Build("packing", f"packing_{kind}_{lanes}_{nrv}", (kind, lanes, nrv))
+
+
+def _pool(vector_bytes: int) -> Iterator[Build]:
+    """Yield the halves of the thread pool."""
+    del vector_bytes
+    for symbol in ("pool_work", "pool_run", "pool_close"):
+        yield Build("pool", symbol)
+
+
+# file under kernels/ -> what to compile of it, by the bytes of a vector
+BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
+    "pool": _pool,
+    "packing": _packing,
+    "direct": _direct,
+    "depthwise": _depthwise,
+}
+
+
+def all_builds() -> list[Build]:
+    """Return everything that can be compiled beforehand for this processor."""
+    vector_bytes = processor().vector_bytes
+    return [build for builds in BUILDS.values() for build in builds(vector_bytes)]

@@ -1,0 +1,269 @@
+"""``conv_grad``: from dy back to dx, dw and db."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, Never
+
+import numpy as np
+
+from hwio.errors import ArgumentTypeError, OptionError, ShapeError, kind, show, word
+from hwio.gradients.fold import copies
+from hwio.methods.im2col import PIECE
+from hwio.ops.arrays import aligned, as_array, is_shape
+from hwio.ops.backward import Backward, check_room_for, check_way
+from hwio.ops.canonical import stored_w, stored_x, w_view, x_view, y_view
+from hwio.ops.check import geometry_of
+from hwio.ops.keywords import check_keywords, hide_unknown
+from hwio.ops.memory import stored_shape
+from hwio.ops.options import check_flip
+from hwio.ops.planning import check_shape_like, checked_shape
+from hwio.ops.run_grad import gradient_for_w, gradient_for_x
+from hwio.ops.sums import narrowed, result_dtype, summing_dtype
+from hwio.ops.wording import worded_for
+from hwio.shapes.geometry import arithmetic
+from hwio.shapes.layout import ACTIVATION_LAYOUTS, describe, read_layout
+from hwio.shapes.padding import PADDINGS, check_padding_mode
+
+if TYPE_CHECKING:
+    from hwio.types import Array, Padding, PaddingMode
+
+Grads = tuple["Array | None", "Array | None", "Array | None"]
+GRAD_OPTIONS = (
+    *("stride", "padding", "dilation", "groups", "layout", "flip", "padding_mode"),
+    *("need", "method", "memory_limit"),
+)
+
+
+def conv_grad(
+    x: Any,
+    w: Any,
+    dy: Any,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    padding: Padding = "valid",
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    layout: str | None = None,
+    flip: bool = False,
+    padding_mode: PaddingMode = "zeros",
+    need: str = "xwb",
+    method: str = "auto",
+    memory_limit: int | None = None,
+    **unknown: Never,
+) -> Grads:
+    """Go back through ``y = conv(x, w, b)``: from the gradient for y to those for x, w and b.
+
+    ``dx[n, i, j, c] = Σ dy[n, o, q, k] · w[p, r, c, k]`` over all places where window (o, q) saw cell
+    (i, j) with tap (p, r); ``dw[p, r, c, k] = Σ x · dy`` over images and cells; ``db[k] = Σ dy``.
+
+    Parameters
+    ----------
+    x : array, shape (N, H, W, C)
+        As in ``hwio.conv``; its shape alone will do where dw is not needed.
+    w : array, shape (H, W, I, O)
+        As in ``hwio.conv``; its shape alone will do where dx is not needed.
+    dy : array, shape (N, H', W', O)
+        The gradient of some number for every number of y, in y's shape and order, before any
+        activation.
+    stride, padding, dilation, groups, layout, flip, padding_mode
+        As in ``hwio.conv``, and the same as there.
+    need : str
+        Which gradients to compute, letters of "xwb"; None is returned for the others.
+    method : str
+        "auto", or a readable way by name: "loop", "einsum", "flip", "taps".
+    memory_limit : int, optional
+        Bytes that the gradients and the workspace may take; by default the machine's memory.
+
+    Returns
+    -------
+    tuple of array
+        dx in x's shape and order, dw in w's, db of shape (O,). Rows of x that no window reaches get 0.
+        The dtypes are those of ``conv`` for the same factors: dy and w for dx, x and dy for dw.
+
+    Raises
+    ------
+    LayoutError, ShapeError, OptionError, DTypeError, ArgumentTypeError
+        If arguments clash.
+    RangeError
+        If an exact integer result leaves its dtype.
+    LimitError
+        If memory would not suffice; nothing was allocated.
+
+    Notes
+    -----
+    Padding other than zeros repeats cells of x, so their gradients are added to those cells. Complex
+    gradients are those of PyTorch: the other factor is conjugated. Integers are exact, as in ``conv``.
+
+    Examples
+    --------
+    >>> import numpy as np, hwio
+    >>> x = np.arange(5.0).reshape(1, 5, 1)
+    >>> w = np.array([1.0, 0.0, -1.0]).reshape(3, 1, 1)
+    >>> dx, dw, db = hwio.conv_grad(x, w, np.ones((1, 3, 1)))
+    >>> dx[0, :, 0], dw[:, 0, 0], db
+    (array([ 1.,  1.,  0., -1., -1.]), array([3., 6., 9.]), array([3.]))
+    """
+    if unknown:
+        check_keywords("conv_grad", unknown, GRAD_OPTIONS, x, w)
+    wanted = check_need(need)
+    given = x, w
+    x, w, dy = _operand(x, "x", "w", wanted), _operand(w, "w", "x", wanted), as_array(dy, "dy")
+    x_shape, w_shape = (a if isinstance(a, tuple) else a.shape for a in (x, w))
+    with worded_for("conv_grad", *given):
+        geo = geometry_of(
+            x_shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups,
+            layout=layout,
+        )  # fmt: skip
+        lay = read_layout(layout, x_shape, w_shape)
+        mode = check_padding_mode(padding_mode, geo.padding, geo.in_size, geo.letters)
+        problem = Backward(lay, geo, mode, check_flip(flip), check_way(method))
+        if dy.shape != stored_shape(geo, lay):
+            options = {"stride": stride, "dilation": dilation, "groups": groups, "layout": layout}
+            raise ShapeError(_other_dy(problem, dy.shape, (x_shape, w_shape), options))
+        itemsize = widest(*(a for a in (x, w, dy) if not isinstance(a, tuple)))
+        asked = {letter: f"d{letter}" if letter in wanted else "" for letter in "xw"}
+        check_room_for(problem, itemsize, memory_limit, dx=asked["x"], dw=asked["w"])
+    dy = aligned(dy)
+    dx = grad_x(problem, dy, conjugate(aligned(w))) if "x" in wanted else None
+    dw = grad_w(problem, conjugate(aligned(x)), dy, w_shape) if "w" in wanted else None
+    return dx, dw, grad_b(y_view(problem, dy)) if "b" in wanted else None
+
+
+hide_unknown(conv_grad)
+
+
+def grad_x(
+    problem: Backward, dy: Array, w: Array, b: Array | None = None, name: str = "dx"
+) -> Array:
+    """Compute dx, plus b where it is y of a transposed convolution, in x's order.
+
+    Parameters
+    ----------
+    problem : Backward
+    dy, w : array
+        As stored.
+    b : array, optional
+        One number per channel of x.
+    name : str
+        Of the result, for messages.
+    """
+    geo = problem.geometry
+    result = result_dtype(dy.dtype, w.dtype, *([] if b is None else [b.dtype]))
+    k = prod(geo.kernel) * geo.group_filters * copies(geo, problem.padding_mode)
+    dtype = summing_dtype(result, (dy, w), k, name, b)
+    upper, weights = y_view(problem, dy), w_view(problem, w)
+    dx = gradient_for_x(problem, _as(upper, dtype), _as(weights, dtype))  # (n, *in, c)
+    if b is not None:
+        dx += b.reshape(-1).astype(dtype, copy=False)
+    return stored_x(problem, narrowed(dx, result, name))
+
+
+def grad_w(problem: Backward, x: Array, dy: Array, shape: tuple[int, ...]) -> Array:
+    """Compute dw in w's order and shape."""
+    geo = problem.geometry
+    result = result_dtype(x.dtype, dy.dtype)
+    dtype = summing_dtype(result, (x, dy), geo.n * geo.pixels, "dw")
+    lower, upper = x_view(problem, x), y_view(problem, dy)
+    dw = gradient_for_w(problem, _as(lower, dtype), _as(upper, dtype))  # (*kernel, i, o)
+    return stored_w(problem, narrowed(dw, result, "dw"), shape)
+
+
+def grad_b(dy: Array) -> Array:
+    """Sum dy (n, *out, o) over all but its last axis.
+
+    Integers come out as ``np.sum`` has them: int64, or uint64 where dy is unsigned.
+    """
+    kinds = {"i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
+    result = kinds.get(dy.dtype.kind, np.dtype(dy.dtype.newbyteorder("=").str))
+    one = np.ones((), dy.dtype)
+    dtype = summing_dtype(result, (dy, one), prod(dy.shape[:-1]), "db")
+    db = np.zeros(dy.shape[-1], dtype)
+    step = max(1, PIECE // max(dy[:1].nbytes, 1))
+    for start in range(0, len(dy) if dy.size else 0, step):
+        # one stretch of memory: the same bits whatever the strides of dy
+        rows = np.ascontiguousarray(dy[start : start + step]).reshape(-1, len(db))
+        db += rows.sum(0, dtype=dtype)
+    return narrowed(db, result, "db")
+
+
+def conjugate(array: Array) -> Array:
+    """Return the complex conjugate; a real array itself."""
+    return array.conj() if array.dtype.kind == "c" else array
+
+
+def widest(*arrays: Array) -> int:
+    """Return the bytes of one number in the widest computation that these could need."""
+    return max(8 if a.dtype.kind in "iu" else max(a.itemsize, 4) for a in arrays)
+
+
+def check_need(need: Any) -> str:
+    """Return the letters of the gradients that are asked for.
+
+    Raises
+    ------
+    OptionError
+        If it holds another letter, one twice, or none.
+    ArgumentTypeError
+        If it is no string.
+    """
+    facts = ["x for dx, w for dw, b for db; None is returned for the others"]
+    if not isinstance(need, str):
+        rule = f"need={show(need)} is {kind(need)}, not letters of 'xwb'"
+        parts = need if isinstance(need, tuple | list) else ()
+        parts = [part for part in parts if isinstance(part, str)]
+        meant = "".join(letter for letter in "xwb" if letter in parts)
+        raise ArgumentTypeError(word(rule, facts, f"need={meant or 'xwb'!r}"))
+    if not need or len(set(need)) < len(need) or not set(need) <= set("xwb"):
+        rule = f"need={show(need)} is not letters of 'xwb', each at most once"
+        meant = "".join(letter for letter in "xwb" if letter in need)
+        raise OptionError(word(rule, facts, f"need={meant or 'xwb'!r}"))
+    return need
+
+
+def _operand(value: Any, name: str, other: str, wanted: str) -> Any:
+    """Return an array, or the shape alone where its numbers are not needed."""
+    if is_shape(value) and other not in wanted:
+        return checked_shape(value, name)
+    if is_shape(value):
+        rule = f"{name}={show(value)} is a shape, and d{other} needs its numbers"
+        left = wanted.replace(other, "") or name
+        raise ArgumentTypeError(word(rule, [], f"need={left!r}   or   {name} = np.ones({value})"))
+    check_shape_like(value, name)
+    return as_array(value, name)
+
+
+def _as(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the array in a dtype, itself where it has it."""
+    return array.astype(dtype, copy=False)
+
+
+def _other_dy(
+    problem: Backward,
+    shape: tuple[int, ...],
+    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    options: dict[str, Any],
+) -> str:
+    """Word a dy that is not of y's shape; offer the padding, or the order, in which it would be."""
+    lay, geo = problem.layout, problem.geometry
+    right = stored_shape(geo, lay)
+    rule = f"dy has shape {shape}, but y has {right}"
+    axes = zip(
+        geo.letters, geo.in_size, geo.padding, geo.kernel, geo.dilation, geo.stride, strict=True
+    )
+    facts = [f"{axis}  {arithmetic(n, pair, k, d, s)}" for axis, n, pair, k, d, s in axes]
+    facts.append(f"y  {describe(right, lay.y)}, so dy is that too")
+    fixes = []
+    for word_ in PADDINGS:
+        if word_ == "same_upper" or (word_ == "causal" and geo.ndim > 1):
+            continue
+        other = geometry_of(*shapes, padding=word_, **options)
+        if stored_shape(other, lay) == shape and word_ != "valid":
+            fixes.append(f"padding={word_!r}")
+    n = "N" if lay.batched else ""
+    for name in ACTIVATION_LAYOUTS[geo.ndim]:
+        letters = name if n else name.replace("N", "")
+        sizes = dict(zip(lay.y, right, strict=True))
+        if letters != lay.y and tuple(sizes[a] for a in letters) == shape:
+            fixes.append(f'layout="{lay.x},{lay.w}->{letters}"')
+    return word(rule, facts, fixes[:3] or f"dy of shape {right}")

@@ -1,0 +1,55 @@
+"""The one place where a way is chosen for each gradient.
+
+Both functions take canonical arrays in the dtype of the computation. All that computes a gradient,
+and the transposed convolution too, goes through them: a compiled way would be asked here first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwio.gradients import GRADIENTS
+from hwio.gradients.apply import apply_dw, apply_dx
+from hwio.ops.canonical import pad
+
+if TYPE_CHECKING:
+    from hwio.ops.backward import Backward
+    from hwio.types import Array
+
+
+def gradient_for_x(problem: Backward, dy: Array, w: Array) -> Array:
+    """Compute dx = dy · wᵀ, added where windows overlap.
+
+    Parameters
+    ----------
+    problem : Backward
+    dy : array, shape (n, *out, o)
+    w : array, shape (*kernel, i, o)
+        Of dy's dtype.
+
+    Returns
+    -------
+    array, shape (n, *in, c)
+    """
+    way = GRADIENTS[problem.method]
+    return apply_dx(way, dy, w, problem.geometry, problem.padding_mode)
+
+
+def gradient_for_w(problem: Backward, x: Array, dy: Array) -> Array:
+    """Compute dw = xᵀ · dy.
+
+    Parameters
+    ----------
+    problem : Backward
+    x : array, shape (n, *in, c)
+        Without padding.
+    dy : array, shape (n, *out, o)
+        Of x's dtype.
+
+    Returns
+    -------
+    array, shape (*kernel, i, o)
+    """
+    geo = problem.geometry
+    x = pad(x, geo, problem.padding_mode) if geo.padded else x
+    return apply_dw(GRADIENTS[problem.method], x, dy, geo)

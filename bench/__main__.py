@@ -74,7 +74,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--least", type=float, help="seconds that one timing fills; 0.01")
     how.add_argument("--drain", type=float, default=0.06, help="seconds of sleep before each; 0.06")
     how.add_argument(
-        "--spin", action="store_true", help="let waiting threads spin as libraries like"
+        "--spin",
+        action="store_true",
+        help="let waiting OpenMP threads spin, as PyTorch does by default",
     )
     out = made.add_argument_group("where to")
     out.add_argument("--out", type=Path, help="the JSON file; out/bench.json, or bench-quick.json")

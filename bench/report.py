@@ -222,7 +222,7 @@ def _protocol(data: dict[str, Any]) -> str:
         f"{rules['drain'] * 1e3:.0f} ms of sleep and one call that is not timed, then calls that "
         f"fill {rules['least'] * 1e3:.0f} ms"
     )
-    waiting = "wait as each library likes" if rules["spin"] else "sleep, in every library"
+    waiting = "wait as each library likes" if rules["spin"] else "sleep"
     lines = [
         f"* Each layer: {rounds}.",
         f"* A time: {taken}.",

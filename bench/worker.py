@@ -14,13 +14,10 @@ import sys
 import warnings
 from typing import Any
 
-# Libraries read these when they load. Threads that wait in a loop for work slow down whatever runs
-# next, so all of them sleep instead.
-SLEEPING = {
-    "OMP_WAIT_POLICY": "passive",
-    "KMP_BLOCKTIME": "0",
-    "OPENBLAS_THREAD_TIMEOUT": "4",
-}
+# OpenMP reads these when it loads. Threads that wait in a loop for work slow down whatever runs next,
+# so they sleep instead. OpenBLAS keeps its habit: its threads give up their turn while they wait, and
+# sleep before the drain is over; told to sleep at once, each product would have to wake them.
+SLEEPING = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0"}
 COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "HWIO_NUM_THREADS")
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENVINO_LOG_LEVEL": "0"}
 

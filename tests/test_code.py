@@ -13,8 +13,8 @@ from cases import Case as Shared
 from cases import every_way, whole_arrays
 from hwio.methods import METHODS
 from hwio.ops.planning import problem_of
-from hwio.show.snippets.numpy_code import WRITERS
-from hwio.show.snippets.script import WIDTH
+from hwio.show.code.numpy_code import WRITERS
+from hwio.show.code.script import WIDTH
 
 f2, f4, f8, c8, c16 = np.float16, np.float32, np.float64, np.complex64, np.complex128
 i1, u1, i2, i8, u8 = np.int8, np.uint8, np.int16, np.int64, np.uint64

@@ -17,15 +17,15 @@ from hwio.engine.registry import KERNELS
 from hwio.methods import METHODS
 from hwio.planner.choose import COSTS
 from hwio.planner.ways import ways
-from hwio.show.comparison import Comparison
-from hwio.show.contenders import estimate
-from hwio.show.findings import Case, Row, Skipped
-from hwio.show.machine import Machine, this_machine
-from hwio.show.peak import peak_bytes
-from hwio.show.plot import PlotError
+from hwio.show.compare.comparison import Comparison
+from hwio.show.compare.contenders import estimate
+from hwio.show.compare.findings import Case, Row, Skipped
+from hwio.show.compare.machine import Machine, this_machine
+from hwio.show.compare.peak import peak_bytes
+from hwio.show.compare.plot import PlotError
+from hwio.show.compare.timing import fill, measure, summarise
+from hwio.show.compare.verdict import reference_of
 from hwio.show.progress import Progress
-from hwio.show.timing import fill, measure, summarise
-from hwio.show.verdict import reference_of
 
 ONCE = {"runs": 1, "loops": 1}
 SERVING = {*ways()} - {"depthwise"}  # the ways that serve every dense case
@@ -381,7 +381,7 @@ def test_a_method_that_would_take_long_is_never_started(monkeypatch):
 def test_a_call_that_took_too_long_is_not_repeated(monkeypatch):
     spoil(monkeypatch, "taps", lambda y: y)
     times = iter(range(0, 1000, 3))
-    monkeypatch.setattr("hwio.show.compare.perf_counter", lambda: next(times))
+    monkeypatch.setattr("hwio.show.compare.trials.perf_counter", lambda: next(times))
     with pytest.raises(hwio.OptionError, match=r"taps: one call took 3\.0 s, over limit=2"):
         hwio.compare(*arrays(), methods="taps", raw=False, **ONCE)
 
@@ -445,6 +445,14 @@ ERRORS = [
         (
             "w_layouts=[] does not name any\n  w_layouts is a list of words\n"
             "  fix: leave w_layouts out for all"
+        ),
+    ),
+    (
+        {"x_layouts": 3},
+        hwio.OptionError,
+        (
+            "x_layouts=3 does not name any\n  x_layouts is a list of words\n"
+            "  fix: leave x_layouts out for all"
         ),
     ),
     (

@@ -13,9 +13,9 @@ import hwio
 from cases import CASES
 from hwio.engine import refusal
 from hwio.methods import METHODS
-from hwio.show.peak import peak_bytes
+from hwio.show.compare.peak import peak_bytes
+from hwio.show.explain.reading import reading_table
 from hwio.show.printing import count, numbers
-from hwio.show.reading import reading_table
 
 RNG = np.random.RandomState(1)
 A_PREV, W = RNG.randn(2, 5, 7, 4), RNG.randn(3, 3, 4, 8)

@@ -457,6 +457,8 @@ SIZED = [
     Case("depthwise", (2, 60, 61, 32), (3, 3, 1, 32), {"groups": 32, "padding": 1}),
     Case("multiplier", (2, 60, 61, 16), (3, 3, 1, 32), {"groups": 16}),
     Case("stride", (2, 60, 61, 16), (3, 3, 16, 32), {"stride": 2, "padding": 1}),
+    Case("long filters", (2, 3000, 2), (200, 2, 4)),
+    Case("many small images", (600, 7, 7, 16), (3, 3, 16, 16), {"padding": 1}),
 ]
 
 
@@ -474,7 +476,7 @@ def test_no_way_takes_more_than_it_says(case, name):
 
 
 def test_auto_never_holds_the_matrix_of_windows():
-    case = SIZED[0]
+    case = Case("eight images", (8, 40, 41, 32), (3, 3, 32, 24), {"padding": 1})
     x, w = (np.ones(shape, np.float32) for shape in (case.x_shape, case.w_shape))
     geo = case.problem.geometry
     dy = np.ones(geo.y_shape, np.float32)

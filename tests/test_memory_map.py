@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import hwio
-from hwio.show.memory_map import memory_map
+from hwio.show.memory.memory_map import memory_map
 
 BLOCK = """\
 Where is filter 5?   288 numbers

@@ -157,6 +157,18 @@ def test_no_file_hides_a_public_name() -> None:
     assert not children & public
 
 
+def test_no_folder_takes_the_place_of_a_public_name() -> None:
+    # hwio.show.explain is a folder, hwio.explain the function, whichever is asked for first.
+    named = [n for n in modules_under(ROOT) if n.split(".")[-1] in hwio.__all__]
+    script = f"""
+import hwio, importlib, types
+for name in {named}:
+    assert isinstance(importlib.import_module(name), types.ModuleType)
+    assert callable(getattr(hwio, name.split(".")[-1])), name
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 @pytest.mark.parametrize("name", modules_under(ROOT))
 def test_files_stay_readable(name: str) -> None:
     lines = len(modules_under(ROOT)[name].read_text(encoding="utf-8").splitlines())

@@ -9,8 +9,8 @@ from hwio.methods.accuracy import direct_bound
 from hwio.ops.canonical import canonical_arrays
 from hwio.ops.planning import problem_of
 from hwio.show.case import read_case
-from hwio.show.expression import code_of, expression
-from hwio.show.trace import pad_line, trace
+from hwio.show.explain.expression import code_of, expression, pad_line
+from hwio.show.explain.trace import trace
 from strategies import seeded_cases
 
 RNG = np.random.RandomState

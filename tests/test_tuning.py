@@ -27,8 +27,8 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def clock(monkeypatch):
     """Let the second block be faster by a factor, and the rule's own differ from itself by another."""
-    from hwio.show import tuning
-    from hwio.show.timing import summarise
+    from hwio.show.compare import tuning
+    from hwio.show.compare.timing import summarise
 
     def let(gain, control=1.0):
         def measure(calls, **options):
@@ -44,7 +44,7 @@ def clock(monkeypatch):
 
 
 def tuned(**options):
-    from hwio.show.tuning import tune
+    from hwio.show.compare.tuning import tune
 
     return tune(X, W, **options)
 
@@ -116,7 +116,7 @@ def test_a_later_measurement_takes_a_finding_back(clock, folder):
 
 
 def test_one_slow_round_is_enough_to_keep_the_rule():
-    from hwio.show.tuning import MARGIN, judge
+    from hwio.show.compare.tuning import MARGIN, judge
 
     assert judge({"a": [1.0] * 5, "b": [2.0] * 5}, "a")[0] == "b"
     assert judge({"a": [1.0] * 5, "b": [2.0] * 4 + [MARGIN - 0.01]}, "a")[0] == "a"
@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_written_keeps_nothing(clock, tmp_path, monkeypa
     ],
 )
 def test_what_has_no_blocks_is_refused_in_words(x, w, options, why):
-    from hwio.show.tuning import tune
+    from hwio.show.compare.tuning import tune
 
     with pytest.raises(hwio.OptionError, match=why):
         tune(x, w, **options)

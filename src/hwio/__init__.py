@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from hwio.ops.pool import argmax_pool, avg_pool, lp_pool, max_pool
     from hwio.ops.pool_global import global_avg_pool, global_max_pool
     from hwio.ops.pool_grad import avg_pool_grad, max_pool_grad
-    from hwio.show.code import code
-    from hwio.show.compare import compare
-    from hwio.show.explain import explain
+    from hwio.show.code.snippet import code
+    from hwio.show.compare.comparison import compare
+    from hwio.show.explain.explanation import explain
 
 __version__ = "0.1.0"
 
@@ -44,12 +44,12 @@ _LATER = {
     "argmax_pool": "hwio.ops.pool",
     "avg_pool": "hwio.ops.pool",
     "avg_pool_grad": "hwio.ops.pool_grad",
-    "code": "hwio.show.code",
-    "compare": "hwio.show.compare",
+    "code": "hwio.show.code.snippet",
+    "compare": "hwio.show.compare.comparison",
     "conv_grad": "hwio.ops.grad",
     "conv_transpose": "hwio.ops.transpose",
     "conv_transpose_grad": "hwio.ops.transpose",
-    "explain": "hwio.show.explain",
+    "explain": "hwio.show.explain.explanation",
     "get_num_threads": "hwio.engine.threads",
     "global_avg_pool": "hwio.ops.pool_global",
     "global_max_pool": "hwio.ops.pool_global",

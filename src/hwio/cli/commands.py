@@ -17,7 +17,7 @@ from hwio.cli.warming import run_warmup
 from hwio.errors import LayoutError, LimitError, OptionError, word
 from hwio.ops.convert import layout_recipe, to_layout
 from hwio.ops.memory import check_memory, size
-from hwio.show.also import other_order
+from hwio.show.explain.also import other_order
 
 MISMATCH = 1
 # options of conv that every command takes; those not given keep conv's own defaults
@@ -26,7 +26,7 @@ PASSED = ("stride", "padding", "padding_mode", "dilation", "groups", "layout", "
 
 def run_explain(options: argparse.Namespace) -> int:
     """``hwio explain``: what a convolution does, in words and shapes."""
-    from hwio.show.explain import explain
+    from hwio.show.explain.explanation import explain
 
     for name in ("svg", "html"):
         check_target(getattr(options, name), f"--{name}", (f".{name}",))
@@ -48,7 +48,7 @@ def run_explain(options: argparse.Namespace) -> int:
 
 def run_compare(options: argparse.Namespace) -> int:
     """``hwio compare``: every way, its error, time and memory; 1 if one leaves its bound."""
-    from hwio.show.compare import compare
+    from hwio.show.compare.comparison import compare
 
     check_target(options.plot, "--plot", (".png", ".svg", ".pdf"))
     x, w = _arrays(options)
@@ -74,7 +74,7 @@ def run_compare(options: argparse.Namespace) -> int:
 
 def run_code(options: argparse.Namespace) -> int:
     """``hwio code``: a snippet that runs on its own."""
-    from hwio.show.code import code
+    from hwio.show.code.snippet import code
 
     x, w = _arrays(options)
     text = code(x, w, to=options.to, **_passed(options, "method"))
@@ -98,7 +98,7 @@ def run_layout(options: argparse.Namespace) -> int:
                 rule = f"--{name} and {options.change!r} are two questions"
                 raise OptionError(word(rule, [], "ask them one after the other"))
         return _change(shape, options)
-    from hwio.show.memory_map import memory_map
+    from hwio.show.memory.memory_map import memory_map
 
     likely = other_order(shape)
     if options.layout is None and likely:
@@ -150,7 +150,7 @@ def run_tour(options: argparse.Namespace) -> int:
 
 def run_tune(options: argparse.Namespace) -> int:
     """``hwio tune``: measure register blocks; nothing found is an answer, too."""
-    from hwio.show.tuning import tune
+    from hwio.show.compare.tuning import tune
 
     x, w = _arrays(options)
     _answer(options, tune(x, w, **_passed(options, "method")))

@@ -14,7 +14,7 @@ def with_arrays(text: str, options: argparse.Namespace, x: Any, w: Any) -> str:
     Parameters
     ----------
     text : str
-        What ``hwio.show.code.code`` wrote.
+        What ``hwio.code`` wrote.
     options : namespace
         Of the command: x, w, demo.
     x, w : array or tuple of int

@@ -11,7 +11,7 @@ from hwio.cli.chapter import Chapter, time_text
 from hwio.cli.filters import filter_bank
 from hwio.cli.terminal import own_command
 from hwio.ops.conv import conv
-from hwio.show.timing import measure
+from hwio.show.compare.timing import measure
 
 if TYPE_CHECKING:
     from pathlib import Path

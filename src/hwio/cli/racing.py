@@ -11,14 +11,14 @@ import numpy as np
 from hwio.cli.chapter import Chapter, time_text
 from hwio.ops.conv import conv
 from hwio.planner.ways import ALL_WAYS, label
-from hwio.show.compare import compare
+from hwio.show.compare.comparison import compare
+from hwio.show.compare.sentences import restless
+from hwio.show.compare.timing import fill, time_run
 from hwio.show.printing import wrapped
-from hwio.show.sentences import restless
-from hwio.show.timing import fill, time_run
 
 if TYPE_CHECKING:
-    from hwio.show.comparison import Comparison
-    from hwio.show.findings import Row
+    from hwio.show.compare.comparison import Comparison
+    from hwio.show.compare.findings import Row
     from hwio.types import Array
 
 LONG: dict[str, Any] = {"runs": 5, "seconds": 0.01}

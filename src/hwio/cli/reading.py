@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.cli.chapter import Chapter, beside
-from hwio.show.explain import explain
-from hwio.show.text import trace_lines
+from hwio.show.explain.explanation import explain
+from hwio.show.explain.trace_text import trace_lines
 
 if TYPE_CHECKING:
     from hwio.types import Array

@@ -14,8 +14,8 @@ from hwio.cli.photo import filter_photo
 from hwio.cli.racing import agree, race, race_layouts, run_all
 from hwio.cli.reading import AT, read_weights, trace_one
 from hwio.cli.terminal import own_command, styled
-from hwio.show.code import code
-from hwio.show.explain import explain
+from hwio.show.code.snippet import code
+from hwio.show.explain.explanation import explain
 
 NOTES = ("broadcast", "einsum", "im2col")  # the ways worth copying into notes
 # what is said before a chapter that takes over a second; comparisons have a progress line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -99,11 +100,15 @@ def _compile_all(left: list[Build]) -> Iterator[tuple[Build, str | None]]:
         for build in left:
             yield build, _compile(build)
         return
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    deaf = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is this process's business
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), *deaf)
+    try:
         running = {pool.submit(_compile, build): build for build in left}
         for done in as_completed(running):
             error = done.exception()  # a process that was killed, say for its memory
             yield running[done], f"{type(error).__name__}: {error}" if error else done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _compile(build: Build) -> str | None:

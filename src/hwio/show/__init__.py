@@ -1,1 +1,4 @@
-"""What makes the floors below visible: words, tables, pictures and code for notes."""
+"""What makes the floors below visible: words, tables, pictures and code for notes.
+
+A folder answers one question; the files beside the folders are what all of them stand on.
+"""

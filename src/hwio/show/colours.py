@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-_OTHERS = ("#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+PINK, SKY, VERMILION, YELLOW = "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"
+_OTHERS = (PINK, SKY, VERMILION, YELLOW)
 
 
 def colour_of(layouts: Iterable[str]) -> dict[str, str]:

@@ -157,19 +157,7 @@ def short(values: Sequence[object], places: int) -> list[str]:
 
 
 def element(art: Drawing, high: float, title: str, told: str) -> str:
-    """Put the pieces into one ``<svg>`` with a title, a description and colours for the dark.
-
-    Parameters
-    ----------
-    art : Drawing
-    high : float
-    title, told : str
-        Read aloud in place of the picture.
-
-    Returns
-    -------
-    str
-    """
+    """Put the pieces into one ``<svg>``, with colours for the dark, and words to be read aloud."""
     mark = art.id
     size = f'viewBox="0 0 {WIDE} {high:.0f}" width="{WIDE}" height="{high:.0f}"'
     named = f'role="img" aria-labelledby="{mark}-title {mark}-desc"'

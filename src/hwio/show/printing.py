@@ -1,4 +1,4 @@
-"""Numbers and small tables: the same data for a terminal's text and for HTML."""
+"""The printer: how wide a line is, how tables and numbers are written, for text and HTML alike."""
 
 from __future__ import annotations
 
@@ -49,10 +49,8 @@ class Table:
         lines = wrapped(self.title) if self.title else []
         for row, line in zip(rows, aligned(rows), strict=True):
             column = len(indent + line) - len(row[-1].strip()) if row else 0
-            hang = (
-                column if column <= width() * 3 // 5 else None
-            )  # a long last cell stays in its column
-            lines += wrapped(indent + line, hang)
+            # a long last cell stays in its column
+            lines += wrapped(indent + line, column if column <= width() * 3 // 5 else None)
         return lines + [line for note in self.notes for line in wrapped(indent + note)]
 
 
@@ -89,6 +87,11 @@ def filled(text: str, first: str = "", later: str = "") -> list[str]:
     return [line.replace("\xa0", " ") for line in lines]
 
 
+def spaced(parts: Iterable[Sequence[str]]) -> str:
+    """Join groups of lines, with an empty line between; empty groups have none."""
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
 def joined(parts: Sequence[str], gap: str = "   ") -> list[str]:
     """Put parts on one line, or on lines of their own where it would be too wide."""
     line = gap.join(part for part in parts if part)
@@ -115,6 +118,46 @@ def plural(number: int, one: str, many: str = "") -> str:
     ('1 image', '2 images')
     """
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def ordinal(n: int) -> str:
+    """Write an ordinal number.
+
+    Examples
+    --------
+    >>> ordinal(8), ordinal(22), ordinal(11)
+    ('8th', '22nd', '11th')
+    """
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"
+
+
+def times(ratio: float) -> str:
+    """Write a ratio.
+
+    Examples
+    --------
+    >>> [times(r) for r in (0.934, 1, 9.96, 52.4, 12345)]
+    ['0.93', '1.00', '9.96', '52', '12 345']
+    """
+    return f"{ratio:.2f}" if ratio < 9.995 else count(round(ratio))
+
+
+def duration(seconds: float) -> str:
+    """Write a time in three digits and a fitting unit.
+
+    Examples
+    --------
+    >>> [duration(s) for s in (0, 4.56e-8, 9.123e-6, 123e-6, 0.9996e-3, 1.5, 72)]
+    ['0 ns', '45.6 ns', '9.12 µs', '123 µs', '1.00 ms', '1.50 s', '72.0 s']
+    """
+    if seconds == 0:
+        return "0 ns"
+    units = (("ns", 1e9), ("µs", 1e6), ("ms", 1e3))
+    unit, scale = next((pair for pair in units if seconds * pair[1] < 999.5), ("s", 1))
+    value = seconds * scale
+    places = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{places}f} {unit}"
 
 
 def numbers(values: Iterable[Any], places: int = 3) -> list[str]:

@@ -1,0 +1,106 @@
+"""``code``: a convolution as a snippet to paste into notes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from hwio.errors import OptionError, nearest, show, word
+from hwio.ops.keywords import check_keywords
+from hwio.show.case import read_case
+from hwio.show.code.jax_code import jax_code
+from hwio.show.code.numpy_code import empty_code, numpy_code
+from hwio.show.code.onnx_code import onnx_code
+from hwio.show.code.tensorflow_code import tensorflow_code
+from hwio.show.code.torch_code import torch_code
+
+if TYPE_CHECKING:
+    from hwio.ops.check import Problem
+
+TARGETS = {
+    "numpy": numpy_code,
+    "torch": torch_code,
+    "tensorflow": tensorflow_code,
+    "jax": jax_code,
+    "onnx": onnx_code,
+}
+# what their users may call them
+_ALSO = {
+    "keras": "tensorflow",
+    "tf": "tensorflow",
+    "pytorch": "torch",
+    "flax": "jax",
+    "np": "numpy",
+}
+_KEYWORDS = (
+    "method", "to", "stride", "padding", "dilation", "groups", "layout", "flip", "activation",
+    "precision", "padding_mode", "out_dtype",
+)  # fmt: skip
+
+
+def code(
+    x: Any, w: Any, b: Any = None, *, method: str = "auto", to: str = "numpy", **options: Any
+) -> str:
+    """Write a convolution as code that stands alone.
+
+    The code reads arrays named x and w (and b) of exactly these shapes and leaves the result
+    of ``hwio.conv(x, w, b, **options)`` in y. It imports what it needs, hwio not among it, and
+    shows the shape after each step.
+
+    Parameters
+    ----------
+    x, w, b : array or tuple of int
+        Arrays as in ``hwio.conv``, or their shapes (then float32 is assumed).
+    method : str
+        Which way of NumPy; "auto" takes what ``hwio.plan`` would.
+    to : {"numpy", "torch", "tensorflow", "jax", "onnx"}
+        Whose code; all but NumPy show that library's own call, with the layout conversion
+        and the padding written out.
+    **options
+        Keywords of ``hwio.conv``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    OptionError
+        If the target is unknown, or has no such convolution.
+
+    Examples
+    --------
+    >>> import hwio
+    >>> print(hwio.code((2, 5, 7, 4), (3, 3, 4, 8), method="einsum"))
+    import numpy as np
+    from numpy.lib.stride_tricks import sliding_window_view
+    <BLANKLINE>
+    # einsum: x (2, 5, 7, 4) NHWC, w (3, 3, 4, 8) HWIO -> y (2, 3, 5, 8) NHWC
+    windows = sliding_window_view(x, (3, 3), axis=(1, 2))  # (2, 3, 5, 4, 3, 3)
+    y = np.einsum("nhwcpq,pqck->nhwk", windows, w)         # (2, 3, 5, 8)
+    <BLANKLINE>
+    """
+    if not isinstance(to, str) or to not in TARGETS:
+        near = _ALSO.get(str(to).lower()) or nearest(to, TARGETS)
+        rule = f"to={show(to)} is not a target"
+        fix = f"did you mean to={near!r}?" if near else "to='numpy'"
+        raise OptionError(word(rule, [f"targets: {', '.join(TARGETS)}"], fix))
+    check_keywords("code", options, _KEYWORDS, x, w)
+    if to != "numpy" and method != "auto":
+        rule = f"method={method!r} is a way of NumPy's; {to} chooses its own"
+        raise OptionError(word(rule, [], "method='auto'   or   to='numpy'"))
+    # only text is made, so what the method would take at run time is no obstacle
+    settled = {"method": method, "memory_limit": 1 << 62}
+    case = read_case(x, w, b, options, function="code", **settled)
+    case = replace(case, problem=_legible(case.problem))
+    return TARGETS[to](case) if prod(case.y_shape) else empty_code(case)
+
+
+def _legible(problem: Problem) -> Problem:
+    """Return the problem with steps that no axis can take written shorter."""
+    geo = problem.geometry
+    room = geo.padded_size
+    stride = tuple(min(s, size) for s, size in zip(geo.stride, room, strict=True))
+    dilation = tuple(1 if k == 1 else d for d, k in zip(geo.dilation, geo.kernel, strict=True))
+    return replace(problem, geometry=replace(geo, stride=stride, dilation=dilation))

@@ -1,0 +1,1 @@
+"""Where does filter k lie in memory? In each order of storage, in numbers and as a strip."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.engine import give_up, refusal
+from hwio.engine.registry import KERNELS
 from hwio.engine.small import is_small
 from hwio.ops.canonical import canonical_views, pad
 from hwio.ops.finish import finish, integer_dtype, rounded
@@ -29,6 +30,8 @@ def run_compiled(
     """
     if refusal():  # it gave up after this problem was planned
         return None
+    if problem.compute is None and KERNELS[problem.plan.kernel or ""].transforms:
+        return None  # whole numbers stay whole only in the readable twin
     geo = problem.geometry
     x, w = canonical_views(problem, x, w)
     compute = problem.compute
@@ -68,16 +71,31 @@ def _launched(
     problem: Problem, geo: Geometry, x: Array, w: Array, b: Array | None, packs: Packs | None
 ) -> Array:
     """Launch the kernel on packed weights, which ``packs`` keeps from call to call."""
-    from hwio.engine.launch import spatial
+    from hwio.engine.launch import spatial, winograd
+    from hwio.engine.pack import aligned
 
     kernel = problem.plan.kernel or ""
-    key = (kernel, spatial.block_of(kernel, geo, x.dtype.str[1:]), problem.compute is None)
+    clip = None if problem.compute is None else problem.clip
+    if kernel not in winograd.OUTPUTS:
+        return spatial.run(_packed(spatial, kernel, geo, w, b, packs), x, geo, clip)
+    y: Array = aligned(geo.y_shape, x.dtype)
+    bad = winograd.run(_packed(winograd, kernel, geo, w, b, packs), x, y, geo, clip)
+    if bad is not None:  # direct sums show what overflows, and spread no NaN
+        some = replace(geo, n=len(bad))
+        y[bad] = spatial.run(_packed(spatial, "direct", some, w, b, packs), x[bad], some, clip)
+    return y
+
+
+def _packed(launch: Any, kernel: str, geo: Geometry, w: Array, b: Array | None, packs: Any) -> Any:
+    """Return the weights in the order of a kernel's register block, from ``packs`` if they are there."""
+    block = launch.block_of(kernel, geo, w.dtype.str[1:])
+    key = (kernel, block, b is not None)
     packed = None if packs is None else packs.get(key)
     if packed is None:
-        packed = spatial.pack(kernel, key[1], w, b, geo)
+        packed = launch.pack(kernel, block, w, b, geo)
         if packs is not None:
             packs[key] = packed
-    return spatial.run(packed, x, geo, None if problem.compute is None else problem.clip)
+    return packed
 
 
 def kernel_is_small(problem: Problem) -> bool:

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from hwio.engine.registry import Kernel
     from hwio.shapes.geometry import Geometry
 
-LAUNCH_US = 30  # a call's way into compiled code and back: fields, packing, waking threads
-RATE = {"f4": 60e3, "f8": 30e3}  # multiply-adds a microsecond on one core, sums in registers
+TRANSFORM_RATE = {"f4": 6e3, "f8": 3e3}  # numbers a microsecond into or out of Winograd's tiles
+WEIGHT_RATE = 12e3  # bytes a microsecond that a core takes from beyond its own caches
+LAUNCH_US = 20  # a call's way into compiled code and back: fields, packing, waking threads
+RATE = {"f4": 80e3, "f8": 40e3}  # multiply-adds a microsecond on one core, sums in registers
 LOAD_RATE = {"f4": 8e3, "f8": 4e3}  # the same where every product needs its own load
 CALL_US = 2  # a call of an unrolled function
 SMALL_RATE = {"f4": 20e3, "f8": 12e3}  # multiply-adds a microsecond there
 LANES = 16  # filters are taken in steps of a vector
+TILE_SPOTS = {"winograd_f2": 16, "winograd_f4": 36}  # positions of a tile, 9 taps became
+TILES_ROOM = 8 << 20  # bytes of transformed tiles of all threads, or a little less
 TABLES = 1 << 20  # bytes of pointer tables, or a little less
 
 
@@ -143,18 +147,44 @@ def _depthwise_cost(geo: Geometry, kind: str) -> float:
     return geo.pixels * geo.out_channels * geo.depth / LOAD_RATE[kind]
 
 
-COSTS = {"direct": _direct_cost, "depthwise": _depthwise_cost}
+def _winograd_cost(geo: Geometry, kind: str, m: int) -> float:
+    """Products per position, or the filters' way from memory; and the transforms."""
+    tiles, spots = prod(-(-out // m) for out in geo.out_size), (m + 2) ** 2
+    c, filters = geo.in_channels, -(-geo.out_channels // LANES) * LANES
+    products = spots * tiles * c * filters / RATE[kind]
+    weights = spots * c * filters * int(kind[1]) / WEIGHT_RATE
+    return max(products, weights) + spots * tiles * (c + filters) / TRANSFORM_RATE[kind]
 
 
-def kernel_bytes(geo: Geometry, itemsize: int, pads: bool) -> int:
-    """Count what a kernel allocates beside x, w and y: packed weights, margins, pointer tables.
+def _winograd2_cost(geo: Geometry, kind: str) -> float:
+    return _winograd_cost(geo, kind, 2)
+
+
+def _winograd4_cost(geo: Geometry, kind: str) -> float:
+    return _winograd_cost(geo, kind, 4)
+
+
+COSTS = {
+    "direct": _direct_cost,
+    "depthwise": _depthwise_cost,
+    "winograd_f2": _winograd2_cost,
+    "winograd_f4": _winograd4_cost,
+}
+
+
+def kernel_bytes(name: str, geo: Geometry, itemsize: int, pads: bool) -> int:
+    """Count what a kernel allocates beside x, w and y: packed weights, margins, tables, tiles.
 
     ``pads`` tells whether padding is copied in first, as every mode but zeros needs.
     """
     grown = prod((geo.n, *geo.padded_size, geo.in_channels)) * itemsize if geo.padded else 0
-    if is_small(replace(geo, n=1)):
+    if name == "direct" and is_small(replace(geo, n=1)):
         return grown
     filters = -(-geo.group_filters // 128) * 128 * geo.groups
     packed = filters * geo.depth * itemsize
     copied = grown if pads else min(margin_cells(geo) * itemsize, MARGINS)
-    return packed + copied + TABLES
+    if name not in TILE_SPOTS:
+        return packed + copied + TABLES
+    # direct kernels redo images that may overflow: their packing, and those images again
+    again = geo.n * (prod(geo.in_size) * geo.in_channels + geo.pixels * geo.out_channels) * itemsize
+    return packed * 2 + TILE_SPOTS[name] * packed // 9 + copied + TILES_ROOM + again + TABLES

@@ -94,6 +94,7 @@ JOBS = {
     "large kernel": ((1, 300, 300, 16), (15, 15, 1, 16), F4, None, {"groups": 16, "padding": 7}),
     "fft": ((1, 300, 300, 1), (31, 31, 1, 1), F4, None, {"precision": "high"}),
     "fft, 8 images": ((8, 150, 150, 2), (25, 25, 2, 2), F2, None, {"precision": "high", "padding": "same"}),
+    "winograd half edge": ((2, 200, 200, 32), (3, 3, 32, 32), F2, None, {"precision": "high", "padding": 1, "padding_mode": "edge"}),
     "winograd": ((4, 200, 200, 32), (3, 3, 32, 32), F4, None, {"precision": "high", "padding": 1}),
 }  # fmt: skip
 

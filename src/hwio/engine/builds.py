@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from hwio.engine.cpu import processor
-from hwio.engine.tiles import DEPTHWISE, DIRECT, RUNS, WIDE_RUN, Block, depthwise_block
+from hwio.engine.tiles import DEPTHWISE, DIRECT, RUNS, WIDE_RUN, WINOGRAD, Block, depthwise_block
 
 FLOATS = ("f4", "f8")
 
@@ -70,6 +70,14 @@ def _depthwise(vector_bytes: int) -> Iterator[Build]:
     yield from _built("depthwise", depthwise_blocks(vector_bytes))
 
 
+def _winograd(vector_bytes: int) -> Iterator[Build]:
+    """Yield, for each size of tile, the kernel and what transforms the filters for it."""
+    for module, m in product(("winograd", "winograd_filters"), (2, 4)):
+        for block in blocks_of(WINOGRAD, vector_bytes):
+            tiled = replace(block, more=(m,))
+            yield Build("winograd", tiled.symbol(module), tiled.parameters)
+
+
 def _packing(vector_bytes: int) -> Iterator[Build]:
     """Yield the packing for each width of a panel."""
     widths = {(b.kind, b.lanes, b.nrv): None for b in blocks_of(DIRECT, vector_bytes)}
@@ -90,6 +98,7 @@ BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "packing": _packing,
     "direct": _direct,
     "depthwise": _depthwise,
+    "winograd": _winograd,
 }
 
 

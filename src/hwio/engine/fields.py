@@ -16,5 +16,6 @@ FIELDS = (
     "y_step",  # bytes between pixels of y
     "panel_bytes", "panels", "panel_group",  # a panel is one register block's filters
     "tiles", "blocks",  # tiles (or output rows) of a block, blocks
+    "all_tiles", "flags", "limit", "nothing",  # Winograd's: see kernels/winograd.py
 )  # fmt: skip
 AT = {name: 8 * n for n, name in enumerate(FIELDS)}

@@ -52,6 +52,14 @@ def _any(geo: Geometry) -> str | None:
     return None
 
 
+def _short_only(geo: Geometry) -> str | None:
+    if geo.kernel != (3, 3):
+        return f"it is made for 3×3 taps, not {'×'.join(map(str, geo.kernel))}"
+    if geo.stride != (1, 1) or geo.dilation != (1, 1):
+        return "it is made for stride 1 and dilation 1"
+    return "it is made for one group" if geo.groups > 1 else None
+
+
 KERNELS: dict[str, Kernel] = {
     "depthwise": Kernel(
         "depthwise",
@@ -66,5 +74,23 @@ KERNELS: dict[str, Kernel] = {
         idea="sums of pixels × filters stay in registers",
         kinds=("f4", "f8"),
         refuses=_any,
+    ),
+    "winograd_f2": Kernel(
+        "winograd_f2",
+        twin="winograd",
+        idea="F(2×2, 3×3): 16 products instead of 36",
+        kinds=("f4", "f8"),
+        refuses=_short_only,
+        bound="T4_2",
+        transforms=True,
+    ),
+    "winograd_f4": Kernel(
+        "winograd_f4",
+        twin="winograd4",
+        idea="F(4×4, 3×3): 36 products instead of 144",
+        kinds=("f4", "f8"),
+        refuses=_short_only,
+        bound="T4_4",
+        transforms=True,
     ),
 }

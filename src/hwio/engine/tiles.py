@@ -20,6 +20,12 @@ DEPTHWISE = {
     32: ((4, 2), (4, 1), (1, 2)),
     16: ((4, 2), (4, 1), (1, 2)),
 }
+# vector bytes -> (MR, NRV) of the products between Winograd's transforms; MR are tiles
+WINOGRAD = {
+    64: ((14, 2), (7, 4), (8, 2), (4, 6)),
+    32: ((6, 2), (4, 2)),
+    16: ((6, 2), (4, 2)),
+}
 RUNS = {3: 3, 5: 5, 7: 5}  # width of a kernel -> taps that are taken at once; wider ones: WIDE_RUN
 WIDE_RUN = 5
 
@@ -94,3 +100,15 @@ def depthwise_block(
 
     mr, nrv = min((block for block in DEPTHWISE[vector_bytes] if block[0] <= out_w), key=cost)
     return Block(kind, lanes, mr, nrv, more)
+
+
+def winograd_block(kind: str, vector_bytes: int, tiles: int, filters: int, m: int) -> Block:
+    """Choose the block of tiles × filters that wastes least."""
+    lanes = vector_bytes // int(kind[1])
+
+    def cost(block: tuple[int, int]) -> float:
+        mr, nrv = block
+        work = -(-tiles // mr) * mr * -(-filters // (nrv * lanes)) * nrv
+        return work * (1 + 0.5 * (1 / mr + 1 / (4 * nrv)))
+
+    return Block(kind, lanes, *min(WINOGRAD[vector_bytes], key=cost), (m,))

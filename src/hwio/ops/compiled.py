@@ -6,12 +6,13 @@ axes, another number type, padding that is not zeros, it gets them block by bloc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwio.engine import give_up, refusal
+from hwio.engine.registry import KERNELS
 from hwio.engine.small import is_small
 from hwio.errors import RangeError
 from hwio.ops.blockwise import assemble
@@ -45,6 +46,8 @@ def run_compiled(
     """
     if refusal():  # it gave up after this problem was planned
         return None
+    if problem.compute is None and KERNELS[problem.plan.kernel or ""].transforms:
+        return None  # whole numbers stay whole only in the readable twin
     x, w = canonical_views(problem, x, w)
     compute = problem.compute
     if compute is None:
@@ -52,7 +55,13 @@ def run_compiled(
         if compute.kind != "f":
             return None
     try:
-        return _run(_Weights(problem, compute, w, b, packs), x, room)
+        weights = _Weights(problem, compute, w, b, packs)
+        y = _run(weights, x, room)
+        plan = replace(problem.plan, kernel="direct")
+        one = replace(problem, plan=plan, geometry=replace(problem.geometry, n=1))
+        for n in sorted(weights.bad):  # direct sums show what overflows, and spread no NaN
+            _run(_Weights(one, compute, w, b, packs), x[n : n + 1], y[n : n + 1])
+        return y
     except (MemoryError, RangeError):
         raise
     except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
@@ -70,34 +79,39 @@ class _Weights:
     b: Array | None
     packs: Packs | None
     packed: Any = None
+    bad: set[int] = field(default_factory=set)  # images to be done again by direct sums
 
-    def launch(self, x: Array, geo: Geometry, smallest: Geometry, y: Array) -> Array:
-        """Convolve x (n, *in, c) into y; ``smallest`` is the least geometry of the call."""
-        from hwio.engine.launch import spatial
+    def launch(self, x: Array, geo: Geometry, smallest: Geometry, y: Array, first: int) -> None:
+        """Convolve x (n, *in, c), from image ``first`` on, into y.
+
+        ``smallest`` is the least geometry of the call.
+        """
+        from hwio.engine.launch import spatial, winograd
 
         fused = self.problem.compute is not None
         clip = self.problem.clip if fused else None
-        if kernel_is_small(self.problem) and x.flags.c_contiguous and y.flags.c_contiguous:
-            found = _unrolled(geo, x, self.w, self._bias(fused), clip, y)
-            if found is not None:
-                return found
+        small = kernel_is_small(self.problem) and x.flags.c_contiguous and y.flags.c_contiguous
+        if small and _unrolled(geo, x, self.w, self._bias(fused), clip, y):
+            return
+        kernel = self.problem.plan.kernel or ""
+        launch = winograd if kernel in winograd.OUTPUTS else spatial
         if self.packed is None:
-            self.packed = self._pack(smallest, fused)
-        return spatial.run(self.packed, x, geo, clip, y)
+            self.packed = self._pack(launch, smallest, fused)
+        bad = launch.run(self.packed, x, geo, clip, y)
+        if bad is not None:
+            self.bad.update(first + int(image) for image in bad)
 
     def _bias(self, fused: bool) -> Array | None:
         """Return the bias that is part of the kernel."""
         return self.b.reshape(-1).astype(self.compute) if fused and self.b is not None else None
 
-    def _pack(self, geo: Geometry, fused: bool) -> Any:
+    def _pack(self, launch: Any, geo: Geometry, fused: bool) -> Any:
         """Return packed weights, which ``packs`` keeps from call to call."""
-        from hwio.engine.launch import spatial
-
         kernel = self.problem.plan.kernel or ""
-        key = (kernel, spatial.block_of(kernel, geo, self.compute.str[1:]), fused)
+        key = (kernel, launch.block_of(kernel, geo, self.compute.str[1:]), fused)
         packed = None if self.packs is None else self.packs.get(key)
         if packed is None:
-            packed = spatial.pack(kernel, key[1], self.w, self._bias(fused), geo, self.compute)
+            packed = launch.pack(kernel, key[1], self.w, self._bias(fused), geo, self.compute)
             if self.packs is not None:
                 self.packs[key] = packed
         return packed
@@ -114,7 +128,8 @@ def _run(weights: _Weights, x: Array, room: Array | None) -> Array:
         room = spatial.room(geo.y_shape, weights.compute)
     fits = table_fits(geo, problem.plan.kernel or "")
     if fits and straight and room is not None and spatial.writes(room) and _reads(weights, x):
-        return weights.launch(x, geo, geo, room)
+        weights.launch(x, geo, geo, room, 0)
+        return room
     if not straight:
         return assemble(lambda own: _parts(weights, own, x, None), problem, room)
     assert room is not None
@@ -154,24 +169,21 @@ def _parts(weights: _Weights, problem: Problem, x: Array, room: Array | None) ->
             space = spatial.room(part.x_shape, weights.compute)
             images = gather(x[block.place[0]], axes, problem.padding_mode, space)
         if room is not None and spatial.writes(room[block.place]):
-            weights.launch(images, part, smallest, room[block.place])
+            weights.launch(images, part, smallest, room[block.place], block.start[0])
             continue
         y = spatial.room(part.y_shape, weights.compute)
-        weights.launch(images, part, smallest, y)
+        weights.launch(images, part, smallest, y, block.start[0])
         yield block.place, y if problem.compute is not None else finish(y, weights.b, problem)
 
 
-def _unrolled(
-    geo: Geometry, x: Array, w: Array, b: Array | None, clip: Any, y: Array
-) -> Array | None:
-    """Call the function that is unrolled for this shape, if there is one."""
+def _unrolled(geo: Geometry, x: Array, w: Array, b: Array | None, clip: Any, y: Array) -> bool:
+    """Call the function that is unrolled for this shape; return whether there is one."""
     from hwio.engine import tiny
 
     entry = tiny.entry_of(geo, x.dtype.str[1:], b is not None, clip)
-    if entry is None:
-        return None
-    result: Array = entry(x, np.ascontiguousarray(w, x.dtype), b, y)
-    return result
+    if entry is not None:
+        entry(x, np.ascontiguousarray(w, x.dtype), b, y)
+    return entry is not None
 
 
 def kernel_is_small(problem: Problem) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hwio.errors import ShapeError, word
 from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import WEIGHT_LAYOUTS, default_layout, parse_layout
@@ -32,6 +35,7 @@ class Prepared:
     def __init__(self, w: Array, b: Array | None, options: dict[str, Any]) -> None:
         self.w, self.b, self.options = w, b, options
         self._known: dict[Any, Problem] = {}
+        self._quick: dict[Any, Quick | None] = {}
         self._packs: dict[Any, Any] = {}
 
     def __call__(self, x: Any, *, out: Array | None = None) -> Array:
@@ -48,8 +52,19 @@ class Prepared:
         -------
         array
         """
+        key = None
+        if type(x) is np.ndarray and out is None:
+            key = (x.shape, x.strides, x.dtype)
+            quick = self._quick.get(key)
+            if quick is not None:
+                return quick(x, self.w, self.b)
         x = as_array(x, "x")
-        return run(self._problem(x), x, self.w, self.b, out, self._packs)
+        problem = self._problem(x)
+        if key is not None and key not in self._quick:
+            if len(self._quick) >= MOST_SHAPES:
+                self._quick.clear()
+            self._quick[key] = quick_call(problem, x, self.w, self.b)
+        return run(problem, x, self.w, self.b, out, self._packs)
 
     def plan(self, x: Any) -> Plan:
         """Say what a call would run, and why."""

@@ -75,7 +75,7 @@ def choose(
     if method in KERNELS:
         twin, found = KERNELS[method].twin, choose_kernel(geo, kind or "f8", method)
         others = {name: f"method={method!r} was asked for" for name in METHODS if name != twin}
-        room = kernel_bytes(geo, itemsize, method)
+        room = kernel_bytes(method, geo, itemsize)
         against = found.rejected if found.name else {}
         reason = f"the twin of {method}"
         return Plan(twin, reason, others, geo, room, found.name, "asked for", against)
@@ -112,7 +112,7 @@ def _with_kernel(plan: Plan, found: KernelChoice, itemsize: int, cost: float) ->
             why = f"{found.name} would take {_kernel_time(found.cost)}"
         return replace(plan, kernel_reason=why, kernels_rejected=found.rejected)
     reason = f"{found.reason}; about {spell_us(found.cost)} per image on one core"
-    room = kernel_bytes(plan.geometry, itemsize, found.name)
+    room = kernel_bytes(found.name, plan.geometry, itemsize)
     return replace(
         plan,
         workspace=room,

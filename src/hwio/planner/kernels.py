@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import TYPE_CHECKING
 
 from hwio.engine import SWITCHED_OFF, findings, refusal
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from hwio.engine.registry import Kernel
     from hwio.shapes.geometry import Geometry
 
-LAUNCH_US = 30  # a call's way into compiled code and back: fields, packing, waking threads
-RATE = {"f4": 60e3, "f8": 30e3}  # multiply-adds a microsecond on one core, sums in registers
+TRANSFORM_RATE = {"f4": 6e3, "f8": 3e3}  # numbers a microsecond into or out of Winograd's tiles
+WEIGHT_RATE = 12e3  # bytes a microsecond that a core takes from beyond its own caches
+LAUNCH_US = 20  # a call's way into compiled code and back: fields, packing, waking threads
+RATE = {"f4": 80e3, "f8": 40e3}  # multiply-adds a microsecond on one core, sums in registers
 LOAD_RATE = {"f4": 8e3, "f8": 4e3}  # the same where every product needs its own load
 CALL_US = 2  # a call of an unrolled function
 SMALL_RATE = {"f4": 20e3, "f8": 12e3}  # multiply-adds a microsecond there
@@ -140,4 +143,26 @@ def _depthwise_cost(geo: Geometry, kind: str) -> float:
     return geo.pixels * geo.out_channels * geo.depth / LOAD_RATE[kind]
 
 
-COSTS = {"direct": _direct_cost, "depthwise": _depthwise_cost}
+def _winograd_cost(geo: Geometry, kind: str, m: int) -> float:
+    """Products per position, or the filters' way from memory; and the transforms."""
+    tiles, spots = prod(-(-out // m) for out in geo.out_size), (m + 2) ** 2
+    c, filters = geo.in_channels, -(-geo.out_channels // LANES) * LANES
+    products = spots * tiles * c * filters / RATE[kind]
+    weights = spots * c * filters * int(kind[1]) / WEIGHT_RATE
+    return max(products, weights) + spots * tiles * (c + filters) / TRANSFORM_RATE[kind]
+
+
+def _winograd2_cost(geo: Geometry, kind: str) -> float:
+    return _winograd_cost(geo, kind, 2)
+
+
+def _winograd4_cost(geo: Geometry, kind: str) -> float:
+    return _winograd_cost(geo, kind, 4)
+
+
+COSTS = {
+    "direct": _direct_cost,
+    "depthwise": _depthwise_cost,
+    "winograd_f2": _winograd2_cost,
+    "winograd_f4": _winograd4_cost,
+}

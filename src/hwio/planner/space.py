@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
 
 SMALL = 1 << 20  # bytes of a kernel's other arrays, or a little less
+TILES = {"winograd_f2": 2, "winograd_f4": 4}  # output cells that share a transform
+TILES_ROOM = 7 << 20  # bytes of transformed tiles of all threads, or a little less
 FINISH = 3  # copies of a block of sums at most, until it has y's number type
 
 
@@ -88,7 +90,7 @@ def kernel_lengths(geo: Geometry, itemsize: int, kernel: str) -> tuple[int, ...]
         too_long = 0 if table_fits(block, kernel) else BLOCK + row_entries(block)
         return _copies(block, itemsize) + too_long
 
-    return cut(geo, needs)
+    return cut(geo, needs, (TILES.get(kernel, 1),) * geo.ndim)
 
 
 def table_fits(geo: Geometry, kernel: str) -> bool:
@@ -101,7 +103,7 @@ def _copies(geo: Geometry, itemsize: int) -> int:
     return (prod(geo.x_shape) + FINISH * prod(geo.y_shape)) * itemsize
 
 
-def kernel_bytes(geo: Geometry, itemsize: int, kernel: str) -> int:
+def kernel_bytes(kernel: str, geo: Geometry, itemsize: int) -> int:
     """Count what a kernel allocates at most beside x, w and y.
 
     These are packed weights, pointer tables and, where x or y can't be used as they lie in memory,
@@ -109,10 +111,14 @@ def kernel_bytes(geo: Geometry, itemsize: int, kernel: str) -> int:
     """
     lengths = kernel_lengths(geo, itemsize, kernel)
     copies = _copies(Block((0,) * len(lengths), lengths).copied(geo)[1], itemsize)
-    if is_small(replace(geo, n=1)):
+    if kernel == "direct" and is_small(replace(geo, n=1)):
         return copies
-    threads = get_num_threads()
-    return packed_bytes(geo, itemsize) + copies + threads * table_bytes(threads) + SMALL
+    threads, packed = get_num_threads(), packed_bytes(geo, itemsize)
+    need = packed + copies + threads * table_bytes(threads) + SMALL
+    if kernel in TILES:  # beside what direct needs, which does the images that may overflow
+        tiles = prod(-(-out // TILES[kernel]) for out in geo.out_size)
+        need += packed * (TILES[kernel] + 2) ** 2 // 9 + TILES_ROOM + 8 * geo.n * tiles
+    return need
 
 
 def packed_bytes(geo: Geometry, itemsize: int) -> int:

@@ -86,6 +86,6 @@ class DirectEmitter(Emitter):
 
         zeros = [ir.Constant(t.vector, None)] * (t.mr * t.nrv)
         _, _, *sums = self.loop(number(0), taps, number(1), [weights, ahead, *zeros], tap)
-        sums = self.finish(sums, bias, ends)
+        sums = self.finish(sums, bias, ends, t.nrv)
         for n, _, where in self.places(y, y_step):
             b.store(sums[n], where, align=t.size)

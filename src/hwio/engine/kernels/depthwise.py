@@ -21,7 +21,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from hwio.engine.fields import AT
-from hwio.engine.intrinsics import I32, I64, at, load_int
+from hwio.engine.intrinsics import I64, at, load_int
 from hwio.engine.kernels.cells import fill_cells
 from hwio.engine.kernels.emit import Emitter, Tile, call_apart, number
 
@@ -72,53 +72,55 @@ class DepthwiseEmitter(Emitter):
         super().__init__(builder, tile)
         self.taps = taps
 
-    def block(self, *args):
-        """Emit whole vectors of channels, or masked ones at the end of a row."""
-        columns = args[-2]
-        full = self.b.icmp_signed(">=", columns, number(self.tile.nrv * self.tile.lanes))
-        with self.b.if_else(full) as (then, otherwise):
-            with then:
-                self.sums(*args, None)
-            with otherwise:
-                self.sums(*args, self.masks(columns))
-
-    def sums(
+    def block(
         self, table, table_step, rows, kernel_w, cell_step, tap_step, offset, weights,
-        y, y_step, bias, columns, ends, masks,
+        y, y_step, bias, columns, ends,
     ):  # fmt: skip
-        """Emit the loops over taps, the bias, the activation and the stores."""
+        """Emit whole vectors of channels, or masked ones at the end of a row."""
+        if self.taps.run > 1:
+            cell_step, tap_step = number(8 * self.taps.step), number(8)
+        steps = cell_step, tap_step
+        whole = number(self.tile.nrv * self.tile.lanes)
+        with self.b.if_else(self.b.icmp_signed(">=", columns, whole)) as (then, otherwise):
+            for branch, last in ((then, False), (otherwise, True)):
+                with branch:
+                    masks = self.masks(columns) if last else None
+                    sums = self.sums(
+                        table, table_step, rows, kernel_w, steps, offset, weights, masks
+                    )
+                    sums = self.finish(sums, bias, ends, self.tile.nrv)
+                    self.store(sums, y, y_step, columns if last else whole)
+
+    def sums(self, table, table_step, rows, kernel_w, steps, offset, weights, masks):
+        """Emit the loops over taps."""
         b, t, run = self.b, self.tile, self.taps.run
         w_step = t.nrv * t.lanes * t.size  # bytes; a literal costs no register
-        if run > 1:
-            cell_step, tap_step = number(8 * self.taps.step), number(8)
-
-        def several(first, carried):
-            w, *sums = carried
-            ws = [b.add(w, number(w_step * u)) for u in range(run)]
-            at_tap = b.add(first_cell, b.mul(first, number(8)))
-            sums = self.several_taps(at_tap, ws, offset, masks, sums)
-            return [b.add(w, number(w_step * run)), *sums]
-
-        def single(tap, carried):
-            w, *sums = carried
-            at_tap = b.add(first_cell, b.mul(tap, tap_step))
-            sums = self.one_tap(at_tap, cell_step, w, offset, masks, sums)
-            return [b.add(w, number(w_step)), *sums]
 
         def row(n, carried):
-            nonlocal first_cell
             first_cell = b.add(table, b.mul(n, table_step))
+
+            def several(first, inner):
+                w, *sums = inner
+                ws = [b.add(w, number(w_step * u)) for u in range(run)]
+                at_tap = b.add(first_cell, b.mul(first, number(8)))
+                sums = self.several_taps(at_tap, ws, offset, masks, sums)
+                return [b.add(w, number(w_step * run)), *sums]
+
+            def single(tap, inner):
+                w, *sums = inner
+                at_tap = b.add(first_cell, b.mul(tap, steps[1]))
+                sums = self.one_tap(at_tap, steps[0], w, offset, masks, sums)
+                return [b.add(w, number(w_step)), *sums]
+
             start = number(0)
             if run > 1:
                 start = b.mul(b.udiv(kernel_w, number(run)), number(run))
                 carried = self.loop(number(0), start, number(run), carried, several)
             return self.loop(start, kernel_w, number(1), carried, single)
 
-        first_cell = table
         zeros = [ir.Constant(t.vector, None)] * (t.mr * t.nrv)
         _, *sums = self.loop(number(0), rows, number(1), [weights, *zeros], row)
-        wide = number(t.nrv * t.lanes) if masks is None else columns
-        self.store(self.finish(sums, bias, ends), y, y_step, wide)
+        return sums
 
     def several_taps(self, table, weights, offset, masks, sums):
         """Add the products of RUN taps, each cell loaded once."""
@@ -151,19 +153,6 @@ class DepthwiseEmitter(Emitter):
     def cell(self, table, where, offset):
         """Load a pointer and go to the block's channels there."""
         return self.b.add(self.b.load(at(self.b, self.b.add(table, where), I64)), offset)
-
-    def channels_at(self, row, v, masks):
-        """Load vector v of a cell's channels, zeros behind the last."""
-        b, t = self.b, self.tile
-        if masks is None:
-            return self.vector_at(row, v)
-        name = f"llvm.masked.load.v{t.lanes}f{t.size * 8}.p0"
-        kinds = [t.vector.as_pointer(), I32, masks[v].type, t.vector]
-        load = self._declare(name, t.vector, kinds)
-        where = at(b, b.add(row, number(v * t.lanes * t.size)), t.vector)
-        return b.call(
-            load, [where, ir.Constant(I32, t.size), masks[v], ir.Constant(t.vector, None)]
-        )
 
 
 def make_depthwise(tile: Tile, taps: Taps):

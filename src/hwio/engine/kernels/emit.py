@@ -69,6 +69,19 @@ class Emitter:
         where = self.b.add(address, number(v * t.lanes * t.size))
         return self.b.load(at(self.b, where, t.vector), align=t.size)
 
+    def channels_at(self, row, v, masks):
+        """Load vector v of a cell's channels, zeros behind the last; without masks there is no last."""
+        b, t = self.b, self.tile
+        if masks is None:
+            return self.vector_at(row, v)
+        name = f"llvm.masked.load.v{t.lanes}f{t.size * 8}.p0"
+        kinds = [t.vector.as_pointer(), I32, masks[v].type, t.vector]
+        load = self._declare(name, t.vector, kinds)
+        where = at(b, b.add(row, number(v * t.lanes * t.size)), t.vector)
+        return b.call(
+            load, [where, ir.Constant(I32, t.size), masks[v], ir.Constant(t.vector, None)]
+        )
+
     def prefetch(self, address):
         """Ask for a cache line to be brought near; any address is allowed."""
         where = self.b.inttoptr(address, ir.IntType(8).as_pointer())
@@ -101,10 +114,10 @@ class Emitter:
             phi.add_incoming(last, end)
         return results
 
-    def finish(self, sums, bias, ends):
-        """Add the bias, cut at the activation's ends; a NaN stays one."""
+    def finish(self, sums, bias, ends, vectors):
+        """Add the bias of every ``vectors`` sums, cut at the activation's ends; a NaN stays one."""
         b, t = self.b, self.tile
-        biases = [self.vector_at(bias, v) for v in range(t.nrv)]
+        biases = [self.vector_at(bias, v) for v in range(vectors)]
         kind = FLOATS[t.kind]
         low, high = (
             self.splat(b.load(at(b, b.add(ends, number(n * t.size)), kind), align=t.size), t.lanes)
@@ -112,7 +125,7 @@ class Emitter:
         )
         done = []
         for n, total in enumerate(sums):
-            value = b.fadd(total, biases[n % t.nrv])
+            value = b.fadd(total, biases[n % vectors])
             value = b.select(b.fcmp_ordered("<", value, low), low, value)
             done.append(b.select(b.fcmp_ordered(">", value, high), high, value))
         return done

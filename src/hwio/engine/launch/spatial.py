@@ -214,20 +214,29 @@ def _step(array: Array) -> int:
     return step or array.shape[-1] * array.itemsize
 
 
+def tell_strides(fields: Array, x: Array, y: Array) -> None:
+    """Write where cells lie into the fields of a launch on contiguous arrays."""
+    if not x.flags.c_contiguous:
+        fields[_X_N], fields[_X_D : _X_W + 1] = x.strides[0], three(x.strides[1:-1], 0)
+        fields[_LINEAR] &= _step(x) == x.strides[-2]
+    if not y.flags.c_contiguous:
+        fields[_Y_STEP] = _step(y)
+
+
 def _in_a_row(x: Array, geo: Geometry) -> bool:
     """Tell whether the cells of x along W, margins included, lie side by side."""
     near = x.shape[-2] <= 1 or x.strides[-2] == x.shape[-1] * x.itemsize
     return near and geo.padding[-1] == (0, 0)
 
 
-def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array) -> Array:
-    """Convolve x (n, *in, c), without its padding, into y (n, *out, o); return y.
+def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array) -> None:
+    """Convolve x (n, *in, c), without its padding, into y (n, *out, o).
 
     Both are of one dtype and lie so that ``reads`` and ``writes`` hold.
     """
     dtype = x.dtype
     if y.size == 0:
-        return y
+        return
     workers = pool()
     merged = merges(geo, packed.kernel) and _in_a_row(x, geo)
     launch = launch_of(geo, packed.kernel, packed.block, workers.threads, merged)
@@ -236,14 +245,9 @@ def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y
     ends = np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
     tables = np.empty(workers.threads * launch.scratch, np.int64)
     fields = launch.fields.copy()
-    if not x.flags.c_contiguous:
-        fields[_X_N], fields[_X_D : _X_W + 1] = x.strides[0], three(x.strides[1:-1], 0)
-        fields[_LINEAR] &= _step(x) == x.strides[-2]
-    if not y.flags.c_contiguous:
-        fields[_Y_STEP] = _step(y)
+    tell_strides(fields, x, y)
     fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data
     fields[_W], fields[_BIAS] = packed.w.ctypes.data, packed.bias.ctypes.data
     fields[_ZEROS], fields[_ENDS] = zeros.ctypes.data, ends.ctypes.data
     fields[_SCRATCH] = tables.ctypes.data
     workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)
-    return y

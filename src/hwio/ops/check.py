@@ -47,6 +47,8 @@ class Problem:
     plan : Plan
     compute, result : dtype
         Of the computation (None: integers, chosen from the values) and of y.
+    kind : str
+        What kernels are asked to compute in: a number type, or those of two small integers.
     """
 
     layout: Layout
@@ -57,6 +59,7 @@ class Problem:
     plan: Plan
     compute: np.dtype[Any] | None
     result: np.dtype[Any]
+    kind: str
 
 
 def geometry_of(
@@ -178,7 +181,10 @@ out_dtype, memory_limit
     check_method(method, precision, geo)
     computed = compute or np.dtype(np.float64)  # integers: at most 8 bytes
     limit = check_output(geo, lay, computed.itemsize, memory_limit)
-    plan = choose(geo, computed.itemsize, precision, method, computed.str[1:], mode != "zeros")
+    kind = computed.str[1:]
+    if compute is None and max(x_dtype.itemsize, w_dtype.itemsize) <= 2:
+        kind = x_dtype.str[1:] + w_dtype.str[1:]
+    plan = choose(geo, computed.itemsize, precision, method, kind, mode != "zeros")
     converted = [
         (name, prod(shape))
         for name, dtype, shape in (
@@ -191,7 +197,7 @@ out_dtype, memory_limit
     if plan.kernel and need + plan.workspace > (physical_memory() if limit is None else limit):
         plan = choose(geo, computed.itemsize, precision)  # NumPy's ways may need less
     check_workspace(geo, lay, plan, computed.itemsize, limit, converted)
-    return Problem(lay, geo, mode, turned, clip, plan, compute, result)
+    return Problem(lay, geo, mode, turned, clip, plan, compute, result, kind)
 
 
 def check_bias(shape: Shape, filters: int, w_letters: str) -> None:

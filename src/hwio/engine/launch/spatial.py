@@ -87,7 +87,7 @@ class Launch:
 @lru_cache(maxsize=1024)
 def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
     """Work out the fields of a launch."""
-    size = int(block.kind[1])
+    size, x_size = block.size, block.x_size
     deep = kernel == "depthwise"
     pixels, taps = geo.n * geo.pixels, geo.depth // geo.group_channels
     groups = 1 if deep else geo.groups
@@ -96,7 +96,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
     merged = merges(geo, kernel)
     if merged:
         taps //= geo.kernel[-1]
-    seen = max(1, block.mr * prod(geo.stride) * geo.group_channels * size)
+    seen = max(1, block.mr * prod(geo.stride) * geo.group_channels * x_size)
     all_tiles = -(-pixels // block.mr)
     tiles = max(1, min(all_tiles, TILE_CELLS // seen, TABLE_ENTRIES // taps))
     table = tiles * taps * block.mr
@@ -124,7 +124,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
         table = cells * tiles
     # the pointers of a block of tiles, and room for one tile of sums
     scratch = table + -(-block.mr * block.nr * size // 8)
-    row = geo.in_channels * size
+    row = geo.in_channels * x_size
     sizes = three(geo.in_size, 1)
     kernels, lows = three(geo.kernel, 1), three(tuple(low for low, _ in geo.padding), 0)
     channels = geo.group_channels
@@ -132,6 +132,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
         channels *= kernels[-1]
         sizes = (*sizes[:-1], geo.padded_size[-1])
         kernels, lows = (*kernels[:-1], 1), (*lows[:-1], 0)
+    steps = -(-channels // block.together)
     x_h = row * sizes[2]
     x_d = x_h * sizes[1]
     fields = {
@@ -148,11 +149,11 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
         "x_d": x_d,
         "x_h": x_h,
         "x_w": row,
-        "channels": channels,
-        "group_bytes": geo.group_channels * size,
+        "channels": steps,
+        "group_bytes": geo.group_channels * x_size,
         "filters": filters,
         "y_step": geo.out_channels * size,
-        "panel_bytes": geo.depth * block.nr * size,
+        "panel_bytes": taps * steps * block.nr * size,
         "panels": panels,
         "panel_group": panel_group,
         "tiles": tiles,
@@ -196,13 +197,19 @@ def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None) -
     y: Array = aligned(geo.y_shape, dtype)
     if y.size == 0:
         return y
-    workers = pool()
-    launch = launch_of(geo, packed.kernel, packed.block, workers.threads)
     zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, dtype)
     if merges(geo, packed.kernel):
         x = _with_margins(x, geo)
     low, high = clip or NO_ENDS
     ends = np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
+    start(packed, geo, x, y, zeros, ends)
+    return y
+
+
+def start(packed: Packed, geo: Geometry, x: Array, y: Array, zeros: Array, ends: Array) -> None:
+    """Let the pool fill y; every array lies as the kernel reads it."""
+    workers = pool()
+    launch = launch_of(geo, packed.kernel, packed.block, workers.threads)
     tables = np.empty(workers.threads * launch.scratch, np.int64)
     fields = launch.fields.copy()
     fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data
@@ -210,4 +217,3 @@ def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None) -
     fields[_ZEROS], fields[_ENDS] = zeros.ctypes.data, ends.ctypes.data
     fields[_SCRATCH] = tables.ctypes.data
     workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)
-    return y

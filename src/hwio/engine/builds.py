@@ -13,7 +13,16 @@ from itertools import product
 from typing import Any
 
 from hwio.engine.cpu import processor
-from hwio.engine.tiles import DEPTHWISE, DIRECT, RUNS, WIDE_RUN, WINOGRAD, Block, depthwise_block
+from hwio.engine.tiles import (
+    DEPTHWISE,
+    DIRECT,
+    PAIRS,
+    RUNS,
+    WIDE_RUN,
+    WINOGRAD,
+    Block,
+    depthwise_block,
+)
 
 FLOATS = ("f4", "f8")
 
@@ -62,8 +71,21 @@ def _built(module: str, blocks: Iterable[Block]) -> Iterator[Build]:
         yield Build(module, block.symbol(module), block.parameters)
 
 
+def whole_blocks(vector_bytes: int) -> list[Block]:
+    """Return the register blocks of whole numbers that this processor's instructions allow."""
+    tables: dict[str, Blocks] = {"i2i2": PAIRS}
+    if processor().dots:
+        tables |= {"u1i1": DIRECT, "i1u1": DIRECT}
+    return [
+        Block(kind, vector_bytes // 4, *shape)
+        for kind, table in tables.items()
+        for shape in table[vector_bytes]
+    ]
+
+
 def _direct(vector_bytes: int) -> Iterator[Build]:
     yield from _built("direct", blocks_of(DIRECT, vector_bytes))
+    yield from _built("direct", whole_blocks(vector_bytes))
 
 
 def _depthwise(vector_bytes: int) -> Iterator[Build]:
@@ -85,6 +107,14 @@ def _packing(vector_bytes: int) -> Iterator[Build]:
         yield Build("packing", f"packing_{kind}_{lanes}_{nrv}", (kind, lanes, nrv))
 
 
+def _weaving(vector_bytes: int) -> Iterator[Build]:
+    """Yield the packing of whole numbers for each width of a panel."""
+    for kind, lanes, nrv in dict.fromkeys(
+        (b.kind, b.lanes, b.nrv) for b in whole_blocks(vector_bytes)
+    ):
+        yield Build("weaving", f"weaving_{kind}_{lanes}_{nrv}", (kind, lanes, nrv))
+
+
 def _pool(vector_bytes: int) -> Iterator[Build]:
     """Yield the halves of the thread pool."""
     del vector_bytes
@@ -96,6 +126,7 @@ def _pool(vector_bytes: int) -> Iterator[Build]:
 BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "pool": _pool,
     "packing": _packing,
+    "weaving": _weaving,
     "direct": _direct,
     "depthwise": _depthwise,
     "winograd": _winograd,

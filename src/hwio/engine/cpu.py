@@ -21,12 +21,15 @@ class Processor:
         64 with AVX-512, 32 with AVX2 and FMA, else 16.
     level : str
         "avx512", "avx2" or "generic": the name of that width.
+    dots : bool
+        Whether one instruction adds four products of bytes to each lane (AVX-512 VNNI, AVX-VNNI).
     """
 
     name: str
     features: str
     vector_bytes: int
     level: str
+    dots: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -42,8 +45,8 @@ def processor() -> Processor:
         name = llvm.get_host_cpu_name()
         features = llvm.get_host_cpu_features().flatten()
     has = set(features.split(","))
-    if {"+avx512f", "+avx512vl", "+avx512dq"} <= has:
-        return Processor(name, features, 64, "avx512")
+    if {"+avx512f", "+avx512vl", "+avx512dq", "+avx512bw"} <= has:
+        return Processor(name, features, 64, "avx512", "+avx512vnni" in has)
     if {"+avx2", "+fma"} <= has:
-        return Processor(name, features, 32, "avx2")
+        return Processor(name, features, 32, "avx2", "+avxvnni" in has)
     return Processor(name, features, 16, "generic")

@@ -11,7 +11,7 @@ FIELDS = (
     "stride_d", "stride_h", "stride_w", "dilation_d", "dilation_h", "dilation_w",
     "low_d", "low_h", "low_w",  # padding before each axis
     "x_n", "x_d", "x_h", "x_w",  # strides of x in bytes
-    "channels", "group_bytes",  # in-channels of one group: numbers, bytes
+    "channels", "group_bytes",  # in-channels of one group: steps of what a lane takes, bytes
     "filters",  # out-channels of one group
     "y_step",  # bytes between pixels of y
     "panel_bytes", "panels", "panel_group",  # a panel is one register block's filters

@@ -17,13 +17,15 @@ class Kernel:
     Attributes
     ----------
     name : str
-        First part of a kernel's symbol, as in ``direct_f4_16_14x2``: number type, lanes, MR × NRV.
+        First part of a kernel's symbol, as in ``direct_f4_16_14x2``: number type, or types of x and
+        w, lanes, MR × NRV.
     twin : str
         The readable method that does the same, by another order of work.
     idea : str
         A few words for tables.
     kinds : tuple of str
-        Number types it computes in: f4, f8.
+        Number types it computes in: f4, f8; i1 and i2 are 8 and 16 bits, signed or not, with sums in
+        int32.
     refuses : callable
         ``f(geo)`` -> why it can't serve a geometry, or None.
     bound : str
@@ -72,7 +74,7 @@ KERNELS: dict[str, Kernel] = {
         "direct",
         twin="im2col",
         idea="sums of pixels × filters stay in registers",
-        kinds=("f4", "f8"),
+        kinds=("f4", "f8", "i1", "i2"),
         refuses=_any,
     ),
     "winograd_f2": Kernel(

@@ -14,6 +14,12 @@ DIRECT = {
     32: ((6, 2), (3, 4), (1, 6)),
     16: ((6, 2), (3, 4), (1, 6)),
 }
+# two products of 16 bits are added apart, and wait in a register of their own
+PAIRS = {
+    64: ((13, 2), (7, 4), (1, 8)),
+    32: ((5, 2), (3, 4), (1, 6)),
+    16: ((5, 2), (3, 4), (1, 6)),
+}
 # vector bytes -> (MR, NRV): MR sums and RUN weights of NRV vectors, and one cell, are in registers
 DEPTHWISE = {
     64: ((7, 3), (7, 2), (4, 4), (7, 1), (4, 1), (1, 4)),
@@ -35,7 +41,9 @@ LARGE_PANEL = 700 << 10  # bytes; two such panels, this and the next, leave litt
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One register block: ``mr`` pixels × ``nrv`` vectors of ``lanes`` numbers of ``kind``.
+    """One register block: ``mr`` pixels × ``nrv`` vectors of ``lanes`` sums.
+
+    ``kind`` is f4 or f8, or those of x and w where their sums are int32, as u1i1.
 
     ``more`` holds what else a kernel is built with: (RUN, STEP) for depthwise.
     """
@@ -52,6 +60,21 @@ class Block:
         return self.nrv * self.lanes
 
     @property
+    def x_size(self) -> int:
+        """Bytes of one number of x."""
+        return int(self.kind[1])
+
+    @property
+    def size(self) -> int:
+        """Bytes of one sum, and of what a lane takes of x and w at once."""
+        return self.x_size if len(self.kind) == 2 else 4
+
+    @property
+    def together(self) -> int:
+        """Channels that a lane takes at once."""
+        return self.size // self.x_size
+
+    @property
     def parameters(self) -> tuple[str | int, ...]:
         """What a kernel's module is built with."""
         return (self.kind, self.lanes, self.mr, self.nrv, *self.more)
@@ -64,9 +87,9 @@ class Block:
 
 def direct_block(kind: str, vector_bytes: int, pixels: int, filters: int, depth: int) -> Block:
     """Choose the block that wastes least on this many pixels of an image and filters of a group."""
-    lanes = vector_bytes // int(kind[1])
+    lanes = vector_bytes // Block(kind, 1, 1, 1).size
     best, least = None, 0.0
-    for mr, nrv in DIRECT[vector_bytes]:
+    for mr, nrv in (PAIRS if kind == "i2i2" else DIRECT)[vector_bytes]:
         if mr > pixels:
             continue
         nr = nrv * lanes

@@ -11,6 +11,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hwio.engine import SWITCHED_OFF, cache, jit, missing
 from hwio.engine.builds import BUILDS, Build, all_builds
 from hwio.engine.findings import TABLES
@@ -196,10 +198,14 @@ def clear() -> tuple[int, int]:
 def first_call(kernel: str, geo: Geometry, kind: str) -> str | None:
     """Say what the first call of a kernel pays, or has paid in this process; None for nothing."""
     from hwio.engine.launch.spatial import block_of
+    from hwio.engine.launch.whole import form_of
 
     if kernel not in BUILDS or kernel not in TABLES:
         return None
-    block = block_of(kernel, geo, kind)
+    if len(kind) == 4:  # of x and of w, two small integers
+        block = form_of(np.dtype(kind[:2]), np.dtype(kind[2:]), geo).block
+    else:
+        block = block_of(kernel, geo, kind)
     symbols = [block.symbol(kernel), *(build.symbol for build in BUILDS["pool"](0))]
     spent = sum(jit.SECONDS.get(symbol, 0) for symbol in symbols)
     if spent:

@@ -48,6 +48,8 @@ class Problem:
     plan : Plan
     compute, result : dtype
         Of the computation (None: integers, chosen from the values) and of y.
+    kind : str
+        What kernels are asked to compute in: a number type, or those of two small integers.
     """
 
     layout: Layout
@@ -58,6 +60,7 @@ class Problem:
     plan: Plan
     compute: np.dtype[Any] | None
     result: np.dtype[Any]
+    kind: str
 
     @property
     def itemsize(self) -> int:
@@ -184,8 +187,11 @@ out_dtype, memory_limit
     check_method(method, precision, geo)
     computed = compute or np.dtype(np.float64)  # integers: at most 8 bytes
     limit = check_output(geo, lay, computed.itemsize, memory_limit)
+    kind = computed.str[1:]
+    if compute is None and max(x_dtype.itemsize, w_dtype.itemsize) <= 2:
+        kind = x_dtype.str[1:] + w_dtype.str[1:]
     converts = not x_dtype == computed == result
-    plan = choose(geo, computed.itemsize, precision, method, computed.str[1:], converts)
+    plan = choose(geo, computed.itemsize, precision, method, kind, converts)
     converted = []
     if x_dtype != computed and METHODS[plan.method].unit is None:  # others convert it in blocks
         converted.append(("x", prod((geo.n, *geo.padded_size, geo.in_channels))))
@@ -195,7 +201,7 @@ out_dtype, memory_limit
     if plan.kernel and need + plan.workspace > (physical_memory() if limit is None else limit):
         plan = choose(geo, computed.itemsize, precision, converts=converts)  # NumPy may need less
     check_workspace(geo, lay, plan, computed.itemsize, limit, converted)
-    return Problem(lay, geo, mode, turned, clip, plan, compute, result)
+    return Problem(lay, geo, mode, turned, clip, plan, compute, result, kind)
 
 
 def check_bias(shape: Shape, filters: int, w_letters: str) -> None:

@@ -6,7 +6,9 @@ axes, another number type, padding that is not zeros, it gets them block by bloc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from hwio.ops.blockwise import assemble
 from hwio.ops.canonical import canonical_views
 from hwio.ops.finish import finish, integer_dtype
 from hwio.ops.gather import gather
+from hwio.ops.small_integers import run_whole
 from hwio.planner.space import kernel_lengths, table_fits
 from hwio.shapes.blocks import blocks, least
 
@@ -41,8 +44,8 @@ def run_compiled(
 ) -> Array | None:
     """Convolve by the plan's kernel; return y (n, *out, o), or None where NumPy has to serve.
 
-    y lies in room if there is one. Bias and activation are part of the kernel for floats; for
-    integers they follow, exactly.
+    y lies in room if there is one. Bias and activation are part of the kernel for floats, and for
+    integers that are summed in int32; for others they follow, exactly.
     """
     if refusal():  # it gave up after this problem was planned
         return None
@@ -50,18 +53,32 @@ def run_compiled(
         return None  # whole numbers stay whole only in the readable twin
     x, w = canonical_views(problem, x, w)
     compute = problem.compute
+    if compute is None and problem.plan.kernel == "direct" and not kernel_is_small(problem):
+        y = _tried(partial(run_whole, problem, x, w, b, packs, room))
+        if y is not None or refusal():
+            return y
     if compute is None:
         compute = integer_dtype(problem, x, w, b)
         if compute.kind != "f":
             return None
+    return _tried(partial(_run_all, _Weights(problem, compute, w, b, packs), x, room))
+
+
+def _run_all(weights: _Weights, x: Array, room: Array | None) -> Array:
+    """Convolve, and do images again in which a transform may have overflowed."""
+    problem, y = weights.problem, _run(weights, x, room)
+    plan = replace(problem.plan, kernel="direct")
+    one = replace(problem, plan=plan, geometry=replace(problem.geometry, n=1))
+    for n in sorted(weights.bad):  # direct sums show what overflows, and spread no NaN
+        again = replace(weights, problem=one, packed=None, bad=set())
+        _run(again, x[n : n + 1], y[n : n + 1])
+    return y
+
+
+def _tried(launch: Callable[[], Array | None]) -> Array | None:
+    """Return what a launch returns, None where it failed and the engine gave up."""
     try:
-        weights = _Weights(problem, compute, w, b, packs)
-        y = _run(weights, x, room)
-        plan = replace(problem.plan, kernel="direct")
-        one = replace(problem, plan=plan, geometry=replace(problem.geometry, n=1))
-        for n in sorted(weights.bad):  # direct sums show what overflows, and spread no NaN
-            _run(_Weights(one, compute, w, b, packs), x[n : n + 1], y[n : n + 1])
-        return y
+        return launch()
     except (MemoryError, RangeError):
         raise
     except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not

@@ -2,7 +2,7 @@
 
 Every partial sum is at most K·max|x|·max|w|. Where that stays below 2^24 (2^53) every intermediate
 is an integer that float32 (float64) holds exactly, so the fast matrix product serves; above that
-int64 or uint64 does. The result is checked against the output dtype before it is narrowed.
+int64 or uint64 does. Compiled kernels sum 8 and 16 bits in int32, below 2^31. The result is checked against the output dtype before it is narrowed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,35 @@ def largest(array: Array) -> int:
     if array.size == 0:
         return 0
     return max(int(array.max()), -int(array.min()))
+
+
+def int32_bound(depth: int, x: Array, w: Array) -> int | None:
+    """Return what no sum of products exceeds, None where int32 sums of 8 or 16 bits don't serve.
+
+    Bytes are judged by their dtype, as long as that is enough: then no number is read.
+
+    Parameters
+    ----------
+    depth : int
+        Products of one sum, K.
+    x, w : array
+        Of integers.
+    """
+    if max(x.dtype.itemsize, w.dtype.itemsize) > 2:
+        return None
+    most = depth * _reach(x.dtype) * _reach(w.dtype)
+    if most >= 2**31 or max(x.dtype.itemsize, w.dtype.itemsize) == 2:
+        mx, mw = largest(x), largest(w)
+        most = depth * mx * mw
+        if any(m >= 2**15 and a.dtype.kind == "u" for m, a in ((mx, x), (mw, w))):
+            return None  # 16 bits with a sign do not hold it
+    return most if most < 2**31 else None
+
+
+def _reach(dtype: np.dtype[Any]) -> int:
+    """Return the largest absolute value of an integer dtype."""
+    info = np.iinfo(dtype)
+    return max(int(info.max), -int(info.min))
 
 
 def compute_dtype(

@@ -64,7 +64,8 @@ def choose(
     method : str
         "auto", or the key of a method or a kernel: then that one is the plan.
     kind : str, optional
-        Number type of the computation, f4 or f8; None leaves compiled kernels out.
+        Number type of the computation, f4 or f8, or those of x and w, as u1i1, where both are
+        integers of 8 or 16 bits; None leaves compiled kernels out.
     converts : bool
         Whether x or y has another number type than the computation.
 

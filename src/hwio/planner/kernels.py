@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 TRANSFORM_RATE = {"f4": 6e3, "f8": 3e3}  # numbers a microsecond into or out of Winograd's tiles
 WEIGHT_RATE = 12e3  # bytes a microsecond that a core takes from beyond its own caches
 LAUNCH_US = 20  # a call's way into compiled code and back: fields, packing, waking threads
-RATE = {"f4": 80e3, "f8": 40e3}  # multiply-adds a microsecond on one core, sums in registers
+# multiply-adds a microsecond on one core, sums in registers; bytes: AVX2 60e3, VNNI 340e3
+RATE = {"f4": 80e3, "f8": 40e3, "i1": 120e3, "i2": 60e3}
 LOAD_RATE = {"f4": 8e3, "f8": 4e3}  # the same where every product needs its own load
 CALL_US = 2  # a call of an unrolled function
-SMALL_RATE = {"f4": 20e3, "f8": 12e3}  # multiply-adds a microsecond there
+SMALL_RATE = {"f4": 20e3, "f8": 12e3, "i1": 12e3, "i2": 12e3}  # multiply-adds a microsecond there
 LANES = 16  # filters are taken in steps of a vector
+REACH = {"i1": 128, "u1": 255}  # the largest absolute value of a byte
+INT32 = 1 << 31  # where sums leave their registers
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ def choose_kernel(
     ----------
     geo : Geometry
     kind : str
-        Of the numbers in the computation: f4, f8, c8, c16.
+        Of the numbers in the computation, f4, f8, c8, c16; or of x and w, as u1i1, where both are
+        integers of 8 or 16 bits.
     method : str
         "auto", or what was asked for by name: then no other kernel is a candidate.
     precision : str
@@ -67,7 +71,7 @@ def choose_kernel(
         if against:
             rejected[name] = against
         else:
-            costs[name] = _cost(name, one, kind)
+            costs[name] = _cost(name, one, kind_of(kernel, geo, kind) or kind)
     if not costs:
         return KernelChoice(None, f"no kernel computes in {kind}", rejected=rejected)
     best = min(costs, key=lambda name: costs[name])
@@ -75,14 +79,16 @@ def choose_kernel(
         if name != best:
             rejected[name] = f"about {spell_us(cost)} per image against {spell_us(costs[best])}"
     order = {name: rejected[name] for name in KERNELS if name in rejected}
-    return KernelChoice(best, _reason(best, one) + _tuned(best, one, kind), costs[best], order)
+    used = kind_of(KERNELS[best], geo, kind) or kind
+    reason = _reason(best, one, kind) + _tuned(best, one, used)
+    return KernelChoice(best, reason, costs[best], order)
 
 
 def _against(kernel: Kernel, geo: Geometry, kind: str, method: str, precision: str) -> str | None:
     """Return why a kernel is no candidate."""
     if method not in ("auto", kernel.name):
         return f"method={method!r} was asked for"
-    if kind not in kernel.kinds:
+    if kind_of(kernel, geo, kind) is None:
         return f"it does not compute in {kind}"
     why = kernel.refuses(geo)
     if why is None and method == "auto" and kernel.transforms and precision == "highest":
@@ -91,16 +97,16 @@ def _against(kernel: Kernel, geo: Geometry, kind: str, method: str, precision: s
     return why
 
 
-def _reason(name: str, one: Geometry) -> str:
+def _reason(name: str, one: Geometry, kind: str) -> str:
     """Say why a kernel is taken."""
     if name == "direct" and is_small(one):
         return "small enough to have every product written out"
-    return KERNELS[name].idea
+    return KERNELS[name].idea + _note(KERNELS[name], one, kind)
 
 
 def _tuned(name: str, one: Geometry, kind: str) -> str:
     """Say that the kernel's register block was measured here, if it was: see ``hwio tune``."""
-    if not findings.exist() or (name == "direct" and is_small(one)):
+    if not findings.exist() or kind[0] == "i" or (name == "direct" and is_small(one)):
         return ""
     try:
         from hwio.engine.launch.spatial import static_block  # loads LLVM
@@ -132,6 +138,38 @@ def spell_us(us: float) -> str:
     if us < 1000:
         return f"{us:.1f} µs"
     return f"{us / 1e3:.1f} ms" if us < 1e6 else f"{us / 1e6:.1f} s"
+
+
+def kind_of(kernel: Kernel, geo: Geometry, kind: str) -> str | None:
+    """Return the number type in which a kernel takes numbers of some kind, None if in none.
+
+    Bytes are bytes (i1) where no sum of them can leave int32, else floats that hold them exactly; of
+    16 bits (i2) only their values tell, when the kernel is called.
+    """
+    if len(kind) == 4:
+        if kernel.transforms:  # whole numbers stay whole only in its readable twin
+            return None
+        whole = "i2" if "2" in kind else "i1"
+        fits = whole == "i2" or _most(geo, kind) < INT32
+        kind = whole if fits and whole in kernel.kinds else "f8"
+    return kind if kind in kernel.kinds else None
+
+
+def _most(geo: Geometry, kind: str) -> int:
+    """Return the most that a sum of products of bytes can reach."""
+    return geo.depth * REACH[kind[:2]] * REACH[kind[2:]]
+
+
+def _note(kernel: Kernel, geo: Geometry, kind: str) -> str:
+    """Say how a kernel takes small integers."""
+    used = kind_of(kernel, geo, kind)
+    if used == "i1":
+        return ", products of bytes summed in int32"
+    if used == "i2":
+        return ", products of 16 bits summed in int32 as long as they fit"
+    if len(kind) == 4 and "i1" in kernel.kinds:
+        return f", in floats: {geo.depth} products of bytes can reach {_most(geo, kind)}"
+    return ""
 
 
 def _direct_cost(geo: Geometry, kind: str) -> float:

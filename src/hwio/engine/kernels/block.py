@@ -23,20 +23,19 @@ UNROLL = 4
 LINE = 64  # bytes that one prefetch brings
 
 
-def make_block(tile: Tile):
-    """Return the intrinsic of one register block.
+def make_block(tile: Tile, emitter=None):
+    """Return the intrinsic of one register block, as an emitter writes it: by default in floats.
 
     Its arguments are addresses and counts: pointers (taps, MR), taps, channels, weights, where to
     prefetch from, y, bytes between rows of y, bias and the activation's ends. It stores all NR
     columns: a mask, even one that is used after the loops only, would take a register from the sums.
     """
+    kind = emitter or DirectEmitter
 
     @intrinsic
     def register_block(typingctx, pointers, taps, channels, weights, ahead, y, y_step, bias, ends):
         def codegen(ctx, b, signature, args):
-            call_apart(
-                b, "direct_block", lambda inner, a: DirectEmitter(inner, tile).block(*a), args
-            )
+            call_apart(b, "direct_block", lambda inner, a: kind(inner, tile).block(*a), args)
             return ctx.get_dummy_value()
 
         return types.void(*[types.intp] * 9), codegen

@@ -8,8 +8,9 @@ lets each panel meet each tile.
 from __future__ import annotations
 
 from hwio.engine.fields import AT
-from hwio.engine.intrinsics import copy, load_int
+from hwio.engine.intrinsics import FLOATS, copy, load_int
 from hwio.engine.kernels.block import LINE, make_block
+from hwio.engine.kernels.dots import DotEmitter
 from hwio.engine.kernels.emit import Tile
 from hwio.engine.kernels.table import fill_table
 
@@ -28,8 +29,9 @@ PANELS, PANEL_GROUP, TILES, BLOCKS = (
 
 def make_direct(kind: str, lanes: int, mr: int, nrv: int):
     """Return the kernel for one register block."""
-    block = make_block(Tile(kind, lanes, mr, nrv))
-    size, nr = int(kind[1]), nrv * lanes
+    tile = Tile(kind, lanes, mr, nrv)
+    block = make_block(tile, None if kind in FLOATS else DotEmitter)
+    size, nr = tile.size, nrv * lanes
 
     def direct(a, task, thread):
         taps = load_int(a + KERNEL_D) * load_int(a + KERNEL_H) * load_int(a + KERNEL_W)

@@ -15,7 +15,11 @@ from hwio.engine.intrinsics import FLOATS, I32, I64, at
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """The shape of a register block: ``kind`` f4 or f8, ``lanes`` a vector, MR × NRV sums."""
+    """The shape of a register block: ``lanes`` of a vector, MR × NRV vectors of sums.
+
+    ``kind`` is that of x, w and the sums, f4 or f8; or those of x and w, as in u1i1, with sums in
+    int32.
+    """
 
     kind: str
     lanes: int
@@ -24,13 +28,23 @@ class Tile:
 
     @property
     def size(self) -> int:
-        """Bytes of one number."""
+        """Bytes of one sum."""
+        return int(self.kind[1]) if self.kind in FLOATS else 4
+
+    @property
+    def x_size(self) -> int:
+        """Bytes of one number of x."""
         return int(self.kind[1])
 
     @property
+    def together(self) -> int:
+        """Numbers of x that one lane takes at once."""
+        return self.size // self.x_size
+
+    @property
     def vector(self) -> ir.VectorType:
-        """The LLVM vector."""
-        return ir.VectorType(FLOATS[self.kind], self.lanes)
+        """The LLVM vector of sums."""
+        return ir.VectorType(FLOATS.get(self.kind, I32), self.lanes)
 
 
 def number(value: int) -> ir.Constant:
@@ -44,9 +58,10 @@ class Emitter:
     def __init__(self, builder, tile: Tile) -> None:
         self.b = builder
         self.tile = tile
-        vector = tile.vector
-        width = f"v{tile.lanes}f{tile.size * 8}"
-        self.fma = self._declare(f"llvm.fma.{width}", vector, [vector] * 3)
+        vector, floats = tile.vector, tile.kind in FLOATS
+        width = f"v{tile.lanes}{'f' if floats else 'i'}{tile.size * 8}"
+        if floats:
+            self.fma = self._declare(f"llvm.fma.{width}", vector, [vector] * 3)
         mask = ir.VectorType(ir.IntType(1), tile.lanes)
         kinds = [vector, vector.as_pointer(), I32, mask]
         self.masked_store = self._declare(f"llvm.masked.store.{width}.p0", ir.VoidType(), kinds)

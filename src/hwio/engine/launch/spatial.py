@@ -89,7 +89,7 @@ class Launch:
 @lru_cache(maxsize=1024)
 def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bool) -> Launch:
     """Work out the fields of a launch on contiguous arrays."""
-    size = int(block.kind[1])
+    size, x_size = block.size, block.x_size
     deep = kernel == "depthwise"
     pixels, taps = geo.n * geo.pixels, geo.depth // geo.group_channels
     groups = 1 if deep else geo.groups
@@ -97,7 +97,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
     panels = max(1, -(-filters // block.nr))
     if merged:
         taps //= geo.kernel[-1]
-    seen = max(1, block.mr * prod(geo.stride) * geo.group_channels * size)
+    seen = max(1, block.mr * prod(geo.stride) * geo.group_channels * x_size)
     all_tiles = -(-pixels // block.mr)
     entries = min(TABLE_ENTRIES, table_bytes(threads) // (8 * block.mr))
     tiles = max(1, min(all_tiles, TILE_CELLS // seen, entries // taps))
@@ -123,7 +123,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
         table = cells * tiles
     # the pointers of a block of tiles, and room for one tile of sums
     scratch = table + -(-block.mr * block.nr * size // 8)
-    row = geo.in_channels * size
+    row = geo.in_channels * x_size
     sizes = three(geo.in_size, 1)
     kernels, lows = three(geo.kernel, 1), three(tuple(low for low, _ in geo.padding), 0)
     channels = geo.group_channels
@@ -131,6 +131,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
         channels *= kernels[-1]
         sizes = (*sizes[:-1], geo.padded_size[-1])
         kernels, lows = (*kernels[:-1], 1), (*lows[:-1], 0)
+    steps = -(-channels // block.together)
     x_h = row * sizes[2]
     x_d = x_h * sizes[1]
     fields = {
@@ -147,11 +148,11 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
         "x_d": x_d,
         "x_h": x_h,
         "x_w": row,
-        "channels": channels,
-        "group_bytes": geo.group_channels * size,
+        "channels": steps,
+        "group_bytes": geo.group_channels * x_size,
         "filters": filters,
         "y_step": geo.out_channels * size,
-        "panel_bytes": geo.depth * block.nr * size,
+        "panel_bytes": taps * steps * block.nr * size,
         "panels": panels,
         "panel_group": panel_group,
         "tiles": tiles,
@@ -237,12 +238,17 @@ def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y
     dtype = x.dtype
     if y.size == 0:
         return
-    workers = pool()
-    merged = merges(geo, packed.kernel) and _in_a_row(x, geo)
-    launch = launch_of(geo, packed.kernel, packed.block, workers.threads, merged)
     zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, dtype)
     low, high = clip or NO_ENDS
     ends = np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
+    start(packed, geo, x, y, zeros, ends)
+
+
+def start(packed: Packed, geo: Geometry, x: Array, y: Array, zeros: Array, ends: Array) -> None:
+    """Let the pool fill y; every array lies as the kernel reads it."""
+    workers = pool()
+    merged = merges(geo, packed.kernel) and _in_a_row(x, geo)
+    launch = launch_of(geo, packed.kernel, packed.block, workers.threads, merged)
     tables = np.empty(workers.threads * launch.scratch, np.int64)
     fields = launch.fields.copy()
     tell_strides(fields, x, y)

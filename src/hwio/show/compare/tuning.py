@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.engine import findings
+from hwio.engine.registry import KERNELS
 from hwio.errors import OptionError, word
 from hwio.ops.canonical import pad
 from hwio.ops.compiled import kernel_is_small
 from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.planner.kernels import kind_of
 from hwio.show.case import read_case
 from hwio.show.compare.timing import measure
 from hwio.show.progress import Progress
@@ -145,6 +147,8 @@ def _check(problem: Problem) -> None:
         raise OptionError(word("there is nothing to tune: every product is written out"))
     if plan.kernel not in findings.TABLES:
         raise OptionError(word(f"there is nothing to tune: {plan.kernel} has one form"))
+    if (kind_of(KERNELS[plan.kernel], problem.geometry, problem.kind) or "").startswith("i"):
+        raise OptionError(word("there is nothing to tune: integers are computed in one form"))
     if problem.padding_mode != "zeros":
         rule = f"padding_mode={problem.padding_mode!r} is copied in before the kernel runs"
         raise OptionError(word(rule, ["tune the grown x"], "padding='valid'"))

@@ -12,6 +12,7 @@ from hwio.methods.accuracy import BOUNDS_MEAN
 from hwio.ops.compiled import kernel_is_small
 from hwio.ops.memory import size
 from hwio.planner.choose import choose, other_kernel
+from hwio.planner.kernels import kind_of
 from hwio.planner.ways import label
 from hwio.planner.ways import ways as all_ways
 from hwio.shapes.geometry import arithmetic
@@ -192,17 +193,17 @@ def ways(case: Case) -> list[dict[str, Any]]:
     geo, problem = case.geo, case.problem
     dtype = problem.compute or np.dtype(np.float64)
     precision = case.options.get("precision", "highest")
-    auto = choose(geo, dtype.itemsize, precision, kind=dtype.str[1:])
+    auto = choose(geo, dtype.itemsize, precision, kind=problem.kind)
     numpy_only = choose(geo, dtype.itemsize, precision)
     found = []
     for name, way in all_ways().items():
-        if name in KERNELS and (way.refuses(geo) or dtype.str[1:] not in KERNELS[name].kinds):
+        if name in KERNELS and (way.refuses(geo) or not kind_of(KERNELS[name], geo, problem.kind)):
             continue  # made for other cases
         if name in KERNELS:
             why = auto.kernel_reason if auto.kernel == name else other_kernel(auto, name)
         else:
             why = numpy_only.rejected.get(name, numpy_only.reason)
-        workspace = choose(geo, dtype.itemsize, precision, name, dtype.str[1:]).workspace
+        workspace = choose(geo, dtype.itemsize, precision, name, problem.kind).workspace
         found.append(
             {
                 "method": name,
@@ -248,9 +249,11 @@ def _first_call(case: Case) -> list[str]:
         return []
     from hwio.engine.warming import first_call  # loads LLVM
 
-    dtype = problem.compute or np.dtype(np.float64)
+    used = kind_of(KERNELS[problem.plan.kernel], case.geo, problem.kind) or problem.kind
     try:
-        said = first_call(problem.plan.kernel, case.geo, dtype.str[1:])
+        said = first_call(
+            problem.plan.kernel, case.geo, problem.kind if used.startswith("i") else used
+        )
     except Exception:  # noqa: BLE001  an LLVM that does not load is told at the first call
         return []
     return [f"{label(problem.plan.kernel)}: {said}"] if said else []

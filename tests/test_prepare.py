@@ -7,6 +7,7 @@ import pytest
 
 import hwio
 from cases import CASES, Case, normal_arrays
+from hwio.ops.memory import stored_shape
 
 
 def bits(y):
@@ -88,3 +89,65 @@ def test_it_prints_as_the_weights_that_were_given():
     told = "<hwio.Prepared w (8, 4, 3, 3) OIHW (PyTorch, ONNX, Caffe, OpenVINO), float32, b (8,), stride=2>"
     assert repr(layer) == told
     assert layer.plan(np.ones((1, 4, 9, 9), np.float32)).geometry.stride == (2, 2)
+
+
+# ---------------------------------------------------------------- the way back
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_layer_goes_back_as_conv_grad_does(case):
+    x, w = normal_arrays(case)
+    layer = hwio.prepare(w, **case.options)
+    shape = stored_shape(case.problem.geometry, case.problem.layout)
+    dy = np.random.default_rng(3).standard_normal(shape).astype(x.dtype)
+    wanted = hwio.conv_grad(x, w, dy, **case.options)
+    for _ in range(2):  # checked, then known
+        for mine, other in zip(layer.grad(x, dy), wanted, strict=True):
+            np.testing.assert_array_equal(bits(mine), bits(other))
+    dx, dw, db = layer.grad(x.shape, dy, need="xb")
+    assert dw is None
+    np.testing.assert_array_equal(bits(dx), bits(wanted[0]))
+    np.testing.assert_array_equal(bits(db), bits(wanted[2]))
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", (-2.0, None), (None, 3.0), (-4.0, 4.0)])
+def test_a_layer_goes_back_through_its_activation(activation):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(8)
+    x, w = rng.integers(-3, 4, (2, 6, 7, 3)) * 1.0, rng.integers(-2, 3, (3, 2, 3, 4)) * 1.0
+    b = rng.integers(-3, 4, 4) * 1.0
+    layer = hwio.prepare(w, b, stride=2, padding=1, activation=activation)
+    y = layer(x)
+    dy = rng.integers(-5, 6, y.shape) * 1.0
+    low, high = {"relu": (0.0, None), "relu6": (0.0, 6.0)}.get(activation, activation)
+    assert low is None or (y == low).any()
+    assert high is None or (y == high).any()
+    given = [torch.tensor(a, requires_grad=True) for a in (x, w, b)]
+    tx, tw, tb = given
+    out = torch.nn.functional.conv2d(
+        tx.permute(0, 3, 1, 2), tw.permute(3, 2, 0, 1), tb, stride=2, padding=1
+    ).permute(0, 2, 3, 1)
+    infinity = float("inf")
+    ends = (-infinity if low is None else low, infinity if high is None else high)
+    out = torch.nn.functional.hardtanh(out, *ends)  # its gradient is 0 at both ends
+    np.testing.assert_array_equal(out.detach().numpy(), y)
+    (out * torch.tensor(dy)).sum().backward()
+    for known in (None, y):
+        for mine, tensor in zip(layer.grad(x, dy, y=known), given, strict=True):
+            np.testing.assert_array_equal(mine, tensor.grad.numpy())
+
+
+def test_errors_of_the_way_back_say_what_is_wrong():
+    layer = hwio.prepare(np.ones((3, 3, 4, 8)), activation="relu")
+    x, dy = np.ones((2, 5, 7, 4)), np.ones((2, 3, 5, 8))
+    with pytest.raises(hwio.ArgumentTypeError, match="is a shape, and activation='relu' needs y"):
+        layer.grad(x.shape, dy, need="x")
+    assert layer.grad(x.shape, dy, y=layer(x), need="x")[1] is None
+    with pytest.raises(hwio.ShapeError, match=r"dy has shape \(2, 5, 7, 8\), but y has"):
+        layer.grad(x, np.ones((2, 5, 7, 8)))
+    with pytest.raises(hwio.ShapeError, match=r"dy has shape \(2, 5, 7, 8\), but y has"):
+        hwio.prepare(np.ones((3, 3, 4, 8))).grad(x, np.ones((2, 5, 7, 8)))
+    with pytest.raises(hwio.OptionError, match="need='dx'"):
+        layer.grad(x, dy, need="dx")
+    with pytest.raises(hwio.ArgumentTypeError, match="is a shape, and dw needs its numbers"):
+        layer.grad(x.shape, dy)

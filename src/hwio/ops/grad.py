@@ -108,29 +108,86 @@ def conv_grad(
         check_keywords("conv_grad", unknown, GRAD_OPTIONS, x, w)
     wanted = check_need(need)
     given = x, w
-    x, w, dy = _operand(x, "x", "w", wanted), _operand(w, "w", "x", wanted), as_array(dy, "dy")
-    x_shape, w_shape = (a if isinstance(a, tuple) else a.shape for a in (x, w))
+    x, w, dy = back_operand(x, "x", wanted), back_operand(w, "w", wanted), as_array(dy, "dy")
+    options = {
+        "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
+        "layout": layout,
+    }  # fmt: skip
     with worded_for("conv_grad", *given):
-        geo = geometry_of(
-            x_shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups,
-            layout=layout,
-        )  # fmt: skip
-        lay = read_layout(layout, x_shape, w_shape)
-        mode = check_padding_mode(padding_mode, geo.padding, geo.in_size, geo.letters)
-        problem = Backward(lay, geo, mode, check_flip(flip), check_way(method))
-        if dy.shape != stored_shape(geo, lay):
-            options = {"stride": stride, "dilation": dilation, "groups": groups, "layout": layout}
-            raise ShapeError(_other_dy(problem, dy.shape, (x_shape, w_shape), options))
-        itemsize = widest(*(a for a in (x, w, dy) if not isinstance(a, tuple)))
-        asked = {letter: f"d{letter}" if letter in wanted else "" for letter in "xw"}
-        check_room_for(problem, itemsize, memory_limit, dx=asked["x"], dw=asked["w"])
-    dy = aligned(dy)
-    dx = grad_x(problem, dy, conjugate(aligned(w))) if "x" in wanted else None
-    dw = grad_w(problem, conjugate(aligned(x)), dy, w_shape) if "w" in wanted else None
-    return dx, dw, grad_b(y_view(problem, dy)) if "b" in wanted else None
+        problem = check_backward(
+            shape_of(x), shape_of(w), flip=flip, padding_mode=padding_mode, method=method, **options
+        )
+        return go_back(problem, x, w, dy, wanted, options, memory_limit)
 
 
 hide_unknown(conv_grad)
+
+
+def check_backward(
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    *,
+    flip: Any = False,
+    padding_mode: Any = "zeros",
+    method: Any = "auto",
+    **options: Any,
+) -> Backward:
+    """Check the convolution to go back through, from shapes.
+
+    Parameters
+    ----------
+    x_shape, w_shape : tuple of int
+        As stored.
+    flip, padding_mode, method
+        As in ``conv_grad``.
+    **options
+        Those of ``geometry_of``.
+    """
+    geo = geometry_of(x_shape, w_shape, **options)
+    lay = read_layout(options.get("layout"), x_shape, w_shape)
+    mode = check_padding_mode(padding_mode, geo.padding, geo.in_size, geo.letters)
+    return Backward(lay, geo, mode, check_flip(flip), check_way(method))
+
+
+def go_back(
+    problem: Backward,
+    x: Any,
+    w: Any,
+    dy: Array,
+    wanted: str,
+    options: dict[str, Any],
+    memory_limit: int | None = None,
+) -> Grads:
+    """Compute the gradients that are wanted, once dy fits and there is room.
+
+    Parameters
+    ----------
+    problem : Backward
+    x, w : array or tuple of int
+        A shape where the numbers are not needed.
+    dy : array
+    wanted : str
+        Letters of "xwb".
+    options : dict
+        Those of ``geometry_of`` as they were given, for messages.
+    memory_limit : int, optional
+    """
+    geo, lay = problem.geometry, problem.layout
+    if dy.shape != stored_shape(geo, lay):
+        raise ShapeError(_other_dy(problem, dy.shape, (shape_of(x), shape_of(w)), options))
+    itemsize = widest(*(a for a in (x, w, dy) if not isinstance(a, tuple)))
+    asked = {letter: f"d{letter}" if letter in wanted else "" for letter in "xw"}
+    check_room_for(problem, itemsize, memory_limit, dx=asked["x"], dw=asked["w"])
+    dy = aligned(dy)
+    dx = grad_x(problem, dy, conjugate(aligned(w))) if "x" in wanted else None
+    dw = grad_w(problem, conjugate(aligned(x)), dy, shape_of(w)) if "w" in wanted else None
+    return dx, dw, grad_b(y_view(problem, dy)) if "b" in wanted else None
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Return the shape of an array, or the shape that stands for one."""
+    shape: tuple[int, ...] = value if isinstance(value, tuple) else value.shape
+    return shape
 
 
 def grad_x(
@@ -221,8 +278,15 @@ def check_need(need: Any) -> str:
     return need
 
 
-def _operand(value: Any, name: str, other: str, wanted: str) -> Any:
-    """Return an array, or the shape alone where its numbers are not needed."""
+def back_operand(value: Any, name: str, wanted: str) -> Any:
+    """Return x or w as an array, or its shape alone where its numbers are not needed.
+
+    Raises
+    ------
+    ArgumentTypeError, DTypeError
+        If it is no array, or a shape where the numbers are needed.
+    """
+    other = {"x": "w", "w": "x"}[name]  # dw needs x, dx needs w
     if is_shape(value) and other not in wanted:
         return checked_shape(value, name)
     if is_shape(value):
@@ -257,7 +321,7 @@ def _other_dy(
     for word_ in PADDINGS:
         if word_ == "same_upper" or (word_ == "causal" and geo.ndim > 1):
             continue
-        other = geometry_of(*shapes, padding=word_, **options)
+        other = geometry_of(*shapes, **(options | {"padding": word_}))
         if stored_shape(other, lay) == shape and word_ != "valid":
             fixes.append(f"padding={word_!r}")
     n = "N" if lay.batched else ""

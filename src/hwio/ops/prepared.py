@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import ShapeError, word
+from hwio.errors import ArgumentTypeError, ShapeError, show, word
 from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.options import Clip, clip_of
 from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import WEIGHT_LAYOUTS, default_layout, parse_layout
 
 if TYPE_CHECKING:
+    from hwio.ops.backward import Backward
     from hwio.planner.plan import Plan
     from hwio.types import Array
+
+# what the way back shares with the way forward
+_SHAPING = ("stride", "padding", "dilation", "groups", "layout")
+_TURNING = ("flip", "padding_mode")
 
 
 class Prepared:
@@ -37,6 +43,7 @@ class Prepared:
         self._known: dict[Any, Problem] = {}
         self._quick: dict[Any, Quick | None] = {}
         self._packs: dict[Any, Any] = {}
+        self._backward: dict[tuple[int, ...], Backward] = {}
 
     def __call__(self, x: Any, *, out: Array | None = None) -> Array:
         """Convolve x; what it returns is what ``hwio.conv`` would, to the bit.
@@ -70,6 +77,78 @@ class Prepared:
         """Say what a call would run, and why."""
         return self._problem(as_array(x, "x")).plan
 
+    def grad(
+        self, x: Any, dy: Any, *, y: Any = None, need: str = "xwb"
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """Go back through the layer: from dy to dx, dw and db, as ``hwio.conv_grad`` would.
+
+        Parameters
+        ----------
+        x : array
+            What the layer was called with; its shape alone will do where dw is not needed.
+        dy : array
+            The gradient for what the layer returned, in its shape.
+        y : array, optional
+            What the layer returned. Only a layer with an activation needs it, to know where y was
+            held at a bound and dy ends; without it the layer is called again.
+        need : str
+            Which gradients to compute, letters of "xwb"; None is returned for the others.
+
+        Returns
+        -------
+        tuple of array
+            dx in x's shape and order, dw in w's, db of shape (O,).
+
+        Examples
+        --------
+        >>> import numpy as np, hwio
+        >>> layer = hwio.prepare(np.array([1.0, -1.0]).reshape(2, 1, 1), activation="relu")
+        >>> x = np.array([3.0, 1.0, 4.0]).reshape(1, 3, 1)
+        >>> y = layer(x)
+        >>> y[0, :, 0]
+        array([2., 0.])
+        >>> dx, dw, db = layer.grad(x, np.ones_like(y), y=y)
+        >>> dx[0, :, 0], dw[:, 0, 0], db
+        (array([ 1., -1.,  0.]), array([3., 1.]), array([1.]))
+        """
+        from hwio.ops.grad import back_operand, check_need, go_back, shape_of
+
+        wanted = check_need(need)
+        given, x, dy = x, back_operand(x, "x", wanted), as_array(dy, "dy")
+        options = {name: self.options[name] for name in _SHAPING if name in self.options}
+        with worded_for("prepare", given, self.w):
+            problem = self._back_problem(shape_of(x), options)
+            if self.options.get("activation") is not None:
+                y = self._output(x, y)
+                check_alike(dy.shape, y.shape)
+                dy = stopped(dy, y, clip_of(self.options["activation"], y.dtype))
+            limit = self.options.get("memory_limit")
+            return go_back(problem, x, self.w, dy, wanted, options, limit)
+
+    def _output(self, x: Any, y: Any) -> Array:
+        """Return y, computed again where it was not given."""
+        if y is not None:
+            return as_array(y, "y")
+        if isinstance(x, tuple):
+            rule = f"x={x} is a shape, and activation={show(self.options['activation'])} needs y"
+            facts = ["dy ends where the activation holds y at a bound"]
+            fix = f"layer.grad({x}, dy, y=layer(x))   # y as the layer returned it"
+            raise ArgumentTypeError(word(rule, facts, fix))
+        return self(x)
+
+    def _back_problem(self, shape: tuple[int, ...], options: dict[str, Any]) -> Backward:
+        """Return the checked way back for one shape of x."""
+        from hwio.ops.grad import check_backward
+
+        problem = self._backward.get(shape)
+        if problem is None:
+            turning = {name: self.options[name] for name in _TURNING if name in self.options}
+            problem = check_backward(shape, self.w.shape, **options, **turning)
+            if len(self._backward) >= MOST_SHAPES:
+                self._backward.clear()
+            self._backward[shape] = problem
+        return problem
+
     def _problem(self, x: Array) -> Problem:
         """Return the checked problem of one shape and dtype of x."""
         key = (x.shape, x.dtype)
@@ -102,6 +181,30 @@ class Prepared:
 
 
 MOST_SHAPES = 1024  # sizes of x that one prepared layer remembers
+
+
+def stopped(dy: Array, y: Array, clip: Clip | None) -> Array:
+    """Return dy with 0 where an activation held y at a bound; a NaN of y lets dy pass.
+
+    Examples
+    --------
+    >>> stopped(np.ones(3), np.array([0.0, 2.0, 6.0]), (0, 6))
+    array([0., 1., 0.])
+    """
+    low, high = clip or (None, None)
+    held = np.zeros(y.shape, bool)
+    if low is not None:
+        held |= y <= low
+    if high is not None:
+        held |= y >= high
+    return np.where(held, dy.dtype.type(0), dy)
+
+
+def check_alike(dy: tuple[int, ...], y: tuple[int, ...]) -> None:
+    """Raise ShapeError where dy is not of y's shape."""
+    if dy != y:
+        rule = f"dy has shape {dy}, but y has {y}"
+        raise ShapeError(word(rule, ["dy holds one number for each of y"], f"dy of shape {y}"))
 
 
 def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:

@@ -298,7 +298,7 @@ def test_ways_tell_their_memory_and_the_plan():
     assert "error bounds: T1 measures" in text
     assert "docs/reference/accuracy.md" in text
     for name, why in plan.rejected.items():
-        assert re.search(rf"{name} .*{re.escape(why)}", text)
+        assert re.search(rf"{name} .*{re.escape(why)}", re.sub(r"\s+", " ", text))
 
 
 def test_what_is_needed_at_most_holds_beside_buffers_and_small_objects():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.engine import give_up, refusal
-from hwio.engine.registry import KERNELS
+from hwio.engine.registry import KERNELS, PARTS
 from hwio.engine.small import is_small
 from hwio.ops.canonical import canonical_views, pad
 from hwio.ops.finish import finish, integer_dtype, rounded
@@ -118,14 +118,33 @@ def _launched(
 
     kernel = problem.plan.kernel or ""
     clip = None if problem.compute is None else problem.clip
-    if kernel not in winograd.OUTPUTS:
+    if kernel in PARTS:
+        y, bad = _split(PARTS[kernel], problem, geo, x, w, b, packs)
+    elif kernel in winograd.OUTPUTS:
+        y = aligned(geo.y_shape, x.dtype)
+        bad = winograd.run(_packed(winograd, kernel, geo, w, b, packs), x, y, geo, clip)
+    else:
         return spatial.run(_packed(spatial, kernel, geo, w, b, packs), x, geo, clip)
-    y: Array = aligned(geo.y_shape, x.dtype)
-    bad = winograd.run(_packed(winograd, kernel, geo, w, b, packs), x, y, geo, clip)
     if bad is not None:  # direct sums show what overflows, and spread no NaN
         some = replace(geo, n=len(bad))
         y[bad] = spatial.run(_packed(spatial, "direct", some, w, b, packs), x[bad], some, clip)
     return y
+
+
+def _split(
+    parts: int, problem: Problem, geo: Geometry, x: Array, w: Array, b: Array | None,
+    packs: Packs | None,
+) -> tuple[Array, Any]:  # fmt: skip
+    """Launch split-bf16; return y and the images whose numbers it can't serve, or None."""
+    from hwio.engine import amx
+    from hwio.engine.launch import split
+
+    packed = None if packs is None else packs.get(parts)
+    if packed is None:
+        packed = split.pack(parts, w, b, geo)
+        if packs is not None:
+            packs[parts] = packed
+    return split.run(packed, x, geo, problem.clip, amx.form())
 
 
 def _packed(launch: Any, kernel: str, geo: Geometry, w: Array, b: Array | None, packs: Any) -> Any:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from hwio.engine import SWITCHED_OFF, findings, refusal
 from hwio.engine.margins import MARGINS, margin_cells
-from hwio.engine.registry import KERNELS
+from hwio.engine.registry import KERNELS, PARTS
+from hwio.engine.slabs import PANEL, filling, slabs_of
 from hwio.engine.small import is_small
 from hwio.methods.accuracy import MEANINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwio.engine.registry import Kernel
     from hwio.shapes.geometry import Geometry
 
@@ -24,6 +27,8 @@ RATE = {"f4": 80e3, "f8": 40e3, "i1": 120e3, "i2": 60e3}
 LOAD_RATE = {"f4": 8e3, "f8": 4e3}  # the same where every product needs its own load
 CALL_US = 2  # a call of an unrolled function
 SMALL_RATE = {"f4": 20e3, "f8": 12e3, "i1": 12e3, "i2": 12e3}  # multiply-adds a microsecond there
+TILE_RATE = {"bf16": 450e3, "bf16x3": 240e3, "bf16x6": 120e3}  # with all AMX tiles full
+PRECISIONS = ("highest", "high", "medium")  # each admits what those before it admit
 LANES = 16  # filters are taken in steps of a vector
 TILE_SPOTS = {"winograd_f2": 16, "winograd_f4": 36}  # positions of a tile, 9 taps became
 TILES_ROOM = 8 << 20  # bytes of transformed tiles of all threads, or a little less
@@ -56,7 +61,7 @@ def choose_kernel(
     method : str
         "auto", or what was asked for by name: then no other kernel is a candidate.
     precision : str
-        Decides whether kernels that sum in another space are candidates.
+        Decides whether kernels that sum in another space, or with fewer digits, are candidates.
 
     Returns
     -------
@@ -94,6 +99,12 @@ def _against(kernel: Kernel, geo: Geometry, kind: str, method: str, precision: s
         return f"method={method!r} was asked for"
     if kind_of(kernel, geo, kind) is None:
         return f"it does not compute in {kind}"
+    if method == "auto" and PRECISIONS.index(kernel.precision) > PRECISIONS.index(precision):
+        bound = f"error bound {kernel.bound} ({MEANINGS[kernel.bound[:2]]})"
+        return f"{bound}; precision={kernel.precision!r} would admit it"
+    left = kernel.leaves(geo) if method == "auto" else None
+    if left:
+        return left
     why = kernel.refuses(geo)
     if why is None and method == "auto" and kernel.transforms and precision == "highest":
         bound = kernel.bound[:2]
@@ -202,11 +213,22 @@ def _winograd4_cost(geo: Geometry, kind: str) -> float:
     return _winograd_cost(geo, kind, 4)
 
 
-COSTS = {
+def _tile_cost(name: str) -> Callable[[Geometry, str], float]:
+    """Return the cost of products on AMX tiles, empty parts of tiles included."""
+
+    def cost(geo: Geometry, kind: str) -> float:
+        del kind
+        return geo.macs / TILE_RATE[name] / filling(geo)
+
+    return cost
+
+
+COSTS: dict[str, Callable[[Geometry, str], float]] = {
     "direct": _direct_cost,
     "depthwise": _depthwise_cost,
     "winograd_f2": _winograd2_cost,
     "winograd_f4": _winograd4_cost,
+    **{name: _tile_cost(name) for name in PARTS},
 }
 
 
@@ -221,8 +243,21 @@ def kernel_bytes(name: str, geo: Geometry, itemsize: int, pads: bool) -> int:
     filters = -(-geo.group_filters // 128) * 128 * geo.groups
     packed = filters * geo.depth * itemsize
     copied = grown if pads else min(margin_cells(geo) * itemsize, MARGINS)
+    # direct kernels redo images that others leave: their packing, and those images again
+    again = geo.n * (prod(geo.in_size) * geo.in_channels + geo.pixels * geo.out_channels) * itemsize
+    if name in PARTS:
+        return packed + copied + _tile_bytes(geo, PARTS[name]) + again + TABLES
     if name not in TILE_SPOTS:
         return packed + copied + TABLES
-    # direct kernels redo images that may overflow: their packing, and those images again
-    again = geo.n * (prod(geo.in_size) * geo.in_channels + geo.pixels * geo.out_channels) * itemsize
     return packed * 2 + TILE_SPOTS[name] * packed // 9 + copied + TILES_ROOM + again + TABLES
+
+
+def _tile_bytes(geo: Geometry, parts: int) -> int:
+    """Count weights packed as parts, and every thread's cells and sums."""
+    from hwio.engine.threads import get_num_threads  # here: it loads what compiled code needs
+
+    threads = get_num_threads()
+    slabs = slabs_of(geo, parts, threads)
+    panels = -(-geo.group_filters // PANEL) * geo.groups
+    packed = panels * PANEL * prod(geo.kernel) * slabs.chunks * slabs.cell
+    return packed + threads * (slabs.bytes + slabs.tiles * 16 * PANEL * 4)

@@ -17,12 +17,18 @@ from pathlib import Path
 import numpy as np
 
 import hwio
-from hwio.engine.registry import KERNELS
+from hwio.engine.registry import KERNELS, PARTS
 from hwio.errors import HwioError
 from hwio.gradients import GRADIENTS
 from hwio.gradients.accuracy import db_bound, dw_bound, dx_bound
 from hwio.methods import METHODS
-from hwio.methods.accuracy import direct_bound, spectrum_bound, tile_bound
+from hwio.methods.accuracy import (
+    direct_bound,
+    half_bound,
+    spectrum_bound,
+    tile_bound,
+    two_part_bound,
+)
 from hwio.ops.arrays import as_array
 from hwio.ops.check import geometry_of
 from hwio.ops.memory import size
@@ -174,8 +180,10 @@ def kernels() -> str:
     thread, rows = geometry_of(*THREAD), []
     for name, kernel in KERNELS.items():
         kinds = ", ".join(np.dtype(kind).name for kind in kernel.kinds)
-        serves = (kernel.refuses(thread) or "everything").removeprefix("it is made for ")
-        file = f"`hwio/engine/kernels/{name}.py`"
+        serves = "numbers within a range, on processors with AMX"
+        if name not in PARTS:
+            serves = (kernel.refuses(thread) or "everything").removeprefix("it is made for ")
+        file = f"`hwio/engine/kernels/{'split' if name in PARTS else name}.py`"
         rows.append(
             [f"`{name}`", kernel.idea, f"`{kernel.twin}`", kinds, kernel.bound, serves, file]
         )
@@ -208,10 +216,18 @@ def method_facts() -> str:
 def bounds() -> str:
     """Tabulate the published error bounds in the words of their functions."""
     rows = []
-    for key, function in (("T1", direct_bound), ("T4", tile_bound), ("T5", spectrum_bound)):
+    functions = {
+        "T1": direct_bound,
+        "T2": two_part_bound,
+        "T3": half_bound,
+        "T4": tile_bound,
+        "T5": spectrum_bound,
+    }
+    for key, function in functions.items():
         text = inspect.getdoc(function) or ""
         says = text.split("\n\nParameters")[0].split(": ", 1)[1]
-        users = ", ".join(f"`{name}`" for name, m in METHODS.items() if m.bound[:2] == key)
+        ways = {**METHODS, **KERNELS}
+        users = ", ".join(f"`{name}`" for name, way in ways.items() if way.bound[:2] == key)
         rows.append([key, says, users])
     return table(["bound", "abs(y − exact) is at most", "kept by"], rows)
 

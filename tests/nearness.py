@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hwio.engine.registry import KERNELS
 from hwio.methods import METHODS
 from hwio.methods.accuracy import BOUNDS
 from hwio.methods.apply import apply_method
@@ -26,7 +27,7 @@ def exact(x, w, problem):
 
 def bound_of(method, x, w, geo, u):
     """Return the published bound for canonical arrays; a group is a convolution of its own."""
-    formula = BOUNDS[METHODS[method].bound]
+    formula = BOUNDS[(METHODS | KERNELS)[method].bound]
     i, o, parts = geo.group_channels, geo.group_filters, []
     one = replace(geo, in_channels=i, out_channels=o, groups=1)
     for g in range(geo.groups):

@@ -58,7 +58,8 @@ def test_kernels_keep_their_bound_on_every_kind_of_data(case, kind, dtype):
     x, w = draw(kind, case, dtype=dtype)
     for name in kernels_of(case):
         y = hwio.conv(x, w, method=name, **case.options)
-        assert excess(y, x, w, KERNELS[name].twin, case.options) <= 1, name
+        computed_by = name if dtype == np.float32 else KERNELS[name].twin
+        assert excess(y, x, w, computed_by, case.options) <= 1, name
 
 
 @pytest.mark.parametrize("kind", [np.nan, np.inf, -np.inf])

@@ -74,7 +74,8 @@ def test_every_line_names_what_build_returns(vector_bytes):
 
     for name, builds in BUILDS.items():
         listed = list(builds(vector_bytes))
-        assert len({build.symbol for build in listed}) == len(listed) > 0
+        assert len({build.symbol for build in listed}) == len(listed)
+        assert listed or name in ("split", "tile_forms")  # where there is AMX
         for build in listed:
             assert build.module == name
             made = import_module(f"hwio.engine.kernels.{name}").build(*build.parameters)

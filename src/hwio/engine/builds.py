@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 from hwio.engine.cpu import processor
+from hwio.engine.registry import PARTS
 from hwio.engine.tiles import (
     DEPTHWISE,
     DIRECT,
@@ -122,6 +123,21 @@ def _pool(vector_bytes: int) -> Iterator[Build]:
         yield Build("pool", symbol)
 
 
+def _split(vector_bytes: int) -> Iterator[Build]:
+    """Yield split-bf16, where there is AMX to run it."""
+    del vector_bytes
+    for parts in PARTS.values() if processor().amx else ():
+        for symbol in (f"split_{parts}", f"split_packing_{parts}"):
+            yield Build("split", symbol, (parts,))
+
+
+def _tile_forms(vector_bytes: int) -> Iterator[Build]:
+    """Yield the products of tiles that go with it."""
+    del vector_bytes
+    for parts in PARTS.values() if processor().amx else ():
+        yield Build("tile_forms", f"tiles_amx_{parts}", ("amx", parts, processor().features))
+
+
 # file under kernels/ -> what to compile of it, by the bytes of a vector
 BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "pool": _pool,
@@ -130,6 +146,8 @@ BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "direct": _direct,
     "depthwise": _depthwise,
     "winograd": _winograd,
+    "split": _split,
+    "tile_forms": _tile_forms,
 }
 
 

@@ -28,7 +28,7 @@ MOST_BYTES = 256 << 20  # of all files: beyond it the longest unused ones go
 UNUSED = 86400  # seconds after which a use is noted
 HALF_WRITTEN = 3600  # seconds after which nobody can be writing a file any more
 # a file of ours, whoever else's lie in the folder
-OURS = re.compile(r"\w+-[0-9a-f]{32}-[\w.+]+\.(o|tuned)")
+OURS = re.compile(r"\w+-[0-9a-f]{32}-[\w.+]+\.(o|tuned|tried)")
 PART = re.compile(r"hwio-\w+\.part")
 
 

@@ -23,6 +23,8 @@ class Processor:
         "avx512", "avx2" or "generic": the name of that width.
     dots : bool
         Whether one instruction adds four products of bytes to each lane (AVX-512 VNNI, AVX-VNNI).
+    amx : bool
+        Whether it has tiles of bfloat16; ``engine.amx`` tells whether they may be used.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Processor:
     vector_bytes: int
     level: str
     dots: bool = False
+    amx: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +49,8 @@ def processor() -> Processor:
         features = llvm.get_host_cpu_features().flatten()
     has = set(features.split(","))
     if {"+avx512f", "+avx512vl", "+avx512dq", "+avx512bw"} <= has:
-        return Processor(name, features, 64, "avx512", "+avx512vnni" in has)
+        amx = {"+amx-tile", "+amx-bf16"} <= has
+        return Processor(name, features, 64, "avx512", "+avx512vnni" in has, amx)
     if {"+avx2", "+fma"} <= has:
         return Processor(name, features, 32, "avx2", "+avxvnni" in has)
     return Processor(name, features, 16, "generic")

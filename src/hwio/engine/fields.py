@@ -19,3 +19,19 @@ FIELDS = (
     "all_tiles", "flags", "limit", "nothing",  # Winograd's: see kernels/winograd.py
 )  # fmt: skip
 AT = {name: 8 * n for n, name in enumerate(FIELDS)}
+
+SPLIT_FIELDS = (  # of kernels/split.py
+    "x", "w", "y", "bias", "ends",
+    "flags",  # one integer for each image: 1 where tiles can't serve it
+    "tiles", "config",  # the function that adds products of tiles, and its configuration
+    "scratch", "scratch_step", "sums_at",  # one thread's cells, and where its sums begin
+    "low", "high",  # bits of the least and the largest size that tiles serve
+    "slabs", "slab_count", "offsets",  # three first indices a slab; where a step's cells begin
+    "steps", "steps_at_once",  # chunks of 32 channels of all taps, and how many go before sums rest
+    "images", "out_d", "out_h", "out_w", "in_d", "in_h", "in_w", "step_d", "step_h", "step_w",
+    "x_n", "x_d", "x_h", "x_w",
+    "rows", "columns", "more_rows", "more_columns",  # of a slab; beyond those of its outputs
+    "block_h", "block_w", "blocks_h", "blocks_w",  # output pixels of a block, blocks of a plane
+    "channels", "group_bytes", "chunks", "chunk_bytes",
+    "filters", "y_step", "panels", "panel_group",
+)  # fmt: skip

@@ -209,6 +209,8 @@ def compile_kernel(module: str, symbol: str, *parameters: Any) -> bytes:
     """Compile a kernel to object code; the cache is not asked."""
     functions = import_module(f"hwio.engine.kernels.{module}").build(*parameters)
     function, arguments = functions[symbol]
+    if isinstance(function, str):  # LLVM IR already
+        return compile_ir(function)
     return compile_ir(lower(function, arguments, symbol))
 
 

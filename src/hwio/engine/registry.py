@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
+
+from hwio.engine.slabs import MOST_BYTES, ROWS, filling, slabs_of
 
 if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
+
+
+def _never(geo: Geometry) -> str | None:
+    del geo
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,10 @@ class Kernel:
         ``f(geo)`` -> why it can't serve a geometry, or None.
     bound : str
         Key of the error bound that it keeps.
+    precision : str
+        The level from which on auto may take it.
+    leaves : callable
+        ``f(geo)`` -> why auto leaves a geometry that it could serve to another kernel, or None.
     transforms : bool
         Whether it sums in another space, which precision="highest" does not admit.
     """
@@ -40,6 +52,8 @@ class Kernel:
     kinds: tuple[str, ...]
     refuses: Callable[[Geometry], str | None]
     bound: str = "T1"
+    precision: str = "highest"
+    leaves: Callable[[Geometry], str | None] = _never
     transforms: bool = False
 
 
@@ -49,9 +63,35 @@ def _depthwise_only(geo: Geometry) -> str | None:
     return "it is made for one filter per channel"
 
 
-def _any(geo: Geometry) -> str | None:
-    del geo
+def _tiles_cannot(parts: int, geo: Geometry) -> str | None:
+    """Refuse what needs too large a block of cells, or tiles that this process has not."""
+    room = slabs_of(geo, parts).bytes
+    if room > MOST_BYTES:
+        return f"{ROWS} outputs need {room / 2**20:.0f} MiB of cells at once"
+    from hwio.engine import amx  # here: it loads what a child process and a cache need
+
+    return amx.refusal(parts)
+
+
+def _tiles_lose(geo: Geometry) -> str | None:
+    """Tell where tiles would be emptier than they are faster, or hardly start."""
+    if geo.macs < LITTLE * geo.n:
+        return "too few multiply-adds for tiles"
+    full = filling(geo)
+    if full < FULL:
+        return f"only {full:.0%} of its tiles would hold channels, filters and pixels"
     return None
+
+
+def _tiles_and_reduction_lose(geo: Geometry) -> str | None:
+    """Tell, beside that, where six products gain less than splitting x costs."""
+    if geo.kernel == (1,) * geo.ndim and geo.group_filters < geo.group_channels:
+        return "1×1 taps on few filters: splitting x costs what tiles gain"
+    return _tiles_lose(geo)
+
+
+LITTLE = 4_000_000  # multiply-adds of an image: some 30 µs on one core
+FULL = 0.6  # of tiles; six products take about as long as 0.7 of a direct kernel's sums
 
 
 def _short_only(geo: Geometry) -> str | None:
@@ -70,12 +110,40 @@ KERNELS: dict[str, Kernel] = {
         kinds=("f4", "f8"),
         refuses=_depthwise_only,
     ),
+    "bf16": Kernel(
+        "bf16",
+        twin="im2col",
+        idea="x and w rounded to bfloat16, sums in float32, on AMX tiles",
+        kinds=("f4",),
+        refuses=partial(_tiles_cannot, 1),
+        bound="T3",
+        precision="medium",
+        leaves=_tiles_lose,
+    ),
+    "bf16x3": Kernel(
+        "bf16x3",
+        twin="im2col",
+        idea="two bfloat16 parts a number, three products, on AMX tiles",
+        kinds=("f4",),
+        refuses=partial(_tiles_cannot, 2),
+        bound="T2",
+        precision="high",
+        leaves=_tiles_lose,
+    ),
+    "bf16x6": Kernel(
+        "bf16x6",
+        twin="im2col",
+        idea="three bfloat16 parts a number, six products, on AMX tiles",
+        kinds=("f4",),
+        refuses=partial(_tiles_cannot, 3),
+        leaves=_tiles_and_reduction_lose,
+    ),
     "direct": Kernel(
         "direct",
         twin="im2col",
         idea="sums of pixels × filters stay in registers",
         kinds=("f4", "f8", "i1", "i2"),
-        refuses=_any,
+        refuses=_never,
     ),
     "winograd_f2": Kernel(
         "winograd_f2",
@@ -96,3 +164,5 @@ KERNELS: dict[str, Kernel] = {
         transforms=True,
     ),
 }
+# kernels of split-bf16 -> how many parts a number has
+PARTS = {"bf16": 1, "bf16x3": 2, "bf16x6": 3}

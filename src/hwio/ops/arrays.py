@@ -35,11 +35,11 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 _GPUS = ("cuda", "gpu", "mps", "xpu", "tpu")
 
 
-def as_array(value: Any, name: str) -> Array:
+def as_array(value: Any, name: str, *, bfloat16: bool = False) -> Array:
     """Return value as a plain ndarray of numbers; only what is no array yet is copied.
 
     Byte order and alignment are left as they are: nothing large is allocated before all arguments
-    are checked.
+    are checked. ``bfloat16`` tells whether arrays of ml_dtypes.bfloat16 will do, too.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def as_array(value: Any, name: str) -> Array:
     if type(value) is not np.ndarray:
         value = _to_ndarray(value, name)
     dtype = value.dtype
-    if dtype.kind not in "fciu" or dtype.char in "gG":
+    if (dtype.kind not in "fciu" or dtype.char in "gG") and not (bfloat16 and is_bfloat16(dtype)):
         raise DTypeError(_not_numbers(dtype, name))
     result: Array = value
     return result
@@ -231,5 +231,24 @@ def integer_result(x: np.dtype[Any], w: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def float_compute(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype to compute in: float16 sums in float32, others in themselves."""
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
+    """Return the dtype to compute in: 16-bit floats sum in float32, others in themselves."""
+    return np.dtype(np.float32) if dtype == np.float16 or is_bfloat16(dtype) else dtype
+
+
+def is_bfloat16(dtype: np.dtype[Any]) -> bool:
+    """Tell whether a dtype is the bfloat16 of ml_dtypes, which JAX and TensorFlow use too."""
+    return dtype.kind == "V" and dtype.name == "bfloat16"
+
+
+def common_float(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that NumPy would give a product, without metadata, which a cache would mix up.
+
+    bfloat16 stays itself among its like and small integers; with float16, which holds none of its
+    large numbers, and with wide integers it counts as float32.
+    """
+    try:
+        common = np.result_type(*dtypes)
+    except TypeError:
+        wide = [np.dtype(np.float32) if is_bfloat16(dtype) else dtype for dtype in dtypes]
+        common = np.result_type(*wide)
+    return common if is_bfloat16(common) else np.dtype(common.str)

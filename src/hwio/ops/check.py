@@ -14,7 +14,7 @@ import numpy as np
 
 from hwio.errors import DTypeError, LayoutError, ShapeError, word
 from hwio.methods import METHODS
-from hwio.ops.arrays import as_dtype, float_compute, integer_result
+from hwio.ops.arrays import as_dtype, common_float, float_compute, integer_result
 from hwio.ops.memory import check_output, check_workspace, physical_memory
 from hwio.ops.options import check_flip, check_method, clip_of
 from hwio.planner.choose import choose
@@ -232,7 +232,7 @@ def _dtypes(dtypes: list[Any], out_dtype: Any) -> tuple[np.dtype[Any] | None, np
             rule = f"out_dtype={asked}, but x and w are integers ({dtypes[0]} and {dtypes[1]})"
             raise DTypeError(word(rule, [], f"x = x.astype({_code(asked)})"))
         return None, asked or result
-    common = np.dtype(np.result_type(*dtypes).str)  # without metadata, which a cache would mix up
+    common = common_float(*dtypes)
     if asked is None:
         return float_compute(common), common
     if asked.kind in "iu" or (asked.kind == "f" and common.kind == "c"):
@@ -240,7 +240,7 @@ def _dtypes(dtypes: list[Any], out_dtype: Any) -> tuple[np.dtype[Any] | None, np
         real = "hwio.conv(x, w)" + (".real" if common.kind == "c" else "")
         rounded = real if asked.kind == "f" else f"np.rint({real})"
         raise DTypeError(word(rule, [], f"{rounded}.astype({_code(asked)})"))
-    return float_compute(np.result_type(common, asked)), asked
+    return float_compute(common_float(common, asked)), asked
 
 
 def _code(dtype: np.dtype[Any]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.engine import give_up, refusal
-from hwio.engine.registry import KERNELS
+from hwio.engine.registry import KERNELS, PARTS
 from hwio.engine.small import is_small
 from hwio.errors import RangeError
 from hwio.ops.blockwise import assemble
@@ -103,7 +103,8 @@ class _Weights:
 
         ``smallest`` is the least geometry of the call.
         """
-        from hwio.engine.launch import spatial, winograd
+        from hwio.engine import amx
+        from hwio.engine.launch import spatial, split, winograd
 
         fused = self.problem.compute is not None
         clip = self.problem.clip if fused else None
@@ -114,7 +115,10 @@ class _Weights:
         launch = winograd if kernel in winograd.OUTPUTS else spatial
         if self.packed is None:
             self.packed = self._pack(launch, smallest, fused)
-        bad = launch.run(self.packed, x, geo, clip, y)
+        if kernel in PARTS:
+            bad = split.run_into(self.packed, x, geo, clip, y, amx.form())
+        else:
+            bad = launch.run(self.packed, x, geo, clip, y)
         if bad is not None:
             self.bad.update(first + int(image) for image in bad)
 
@@ -124,11 +128,17 @@ class _Weights:
 
     def _pack(self, launch: Any, geo: Geometry, fused: bool) -> Any:
         """Return packed weights, which ``packs`` keeps from call to call."""
-        kernel = self.problem.plan.kernel or ""
-        key = (kernel, launch.block_of(kernel, geo, self.compute.str[1:]), fused)
+        from hwio.engine.launch import split
+
+        kernel, kind = self.problem.plan.kernel or "", self.compute.str[1:]
+        key: Any = PARTS.get(kernel) or (kernel, launch.block_of(kernel, geo, kind), fused)
         packed = None if self.packs is None else self.packs.get(key)
         if packed is None:
-            packed = launch.pack(kernel, key[1], self.w, self._bias(fused), geo, self.compute)
+            bias = self._bias(fused)
+            if kernel in PARTS:
+                packed = split.pack(key, self.w, bias, geo)
+            else:
+                packed = launch.pack(kernel, key[1], self.w, bias, geo, self.compute)
             if self.packs is not None:
                 self.packs[key] = packed
         return packed

@@ -144,8 +144,8 @@ def conv(
                 return quick(x, w, b)
             return run(problem, x, aligned(w), b, out)
     given = x, w
-    x, w = as_array(x, "x"), as_array(w, "w")
-    b = None if b is None else as_array(b, "b")
+    x, w = as_array(x, "x", bfloat16=True), as_array(w, "w", bfloat16=True)
+    b = None if b is None else as_array(b, "b", bfloat16=True)
     with worded_for("conv", *given):
         problem = check_problem(
             x.shape, w.shape, x.dtype, w.dtype, None if b is None else (b.shape, b.dtype),

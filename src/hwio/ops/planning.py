@@ -67,7 +67,7 @@ def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:
             sides.append((checked_shape(value, name), np.dtype(np.float32)))
         else:
             check_shape_like(value, name)
-            array = as_array(value, name)
+            array = as_array(value, name, bfloat16=True)
             sides.append((array.shape, array.dtype))
     (x_shape, x_dtype), (w_shape, w_dtype), bias = sides
     return check_problem(x_shape, w_shape, x_dtype, w_dtype, bias, **options)

@@ -65,7 +65,7 @@ class Prepared:
             quick = self._quick.get(key)
             if quick is not None:
                 return quick(x, self.w, self.b)
-        x = as_array(x, "x")
+        x = as_array(x, "x", bfloat16=True)
         problem = self._problem(x)
         if key is not None and key not in self._quick:
             if len(self._quick) >= MOST_SHAPES:
@@ -75,7 +75,7 @@ class Prepared:
 
     def plan(self, x: Any) -> Plan:
         """Say what a call would run, and why."""
-        return self._problem(as_array(x, "x")).plan
+        return self._problem(as_array(x, "x", bfloat16=True)).plan
 
     def grad(
         self, x: Any, dy: Any, *, y: Any = None, need: str = "xwb"
@@ -238,8 +238,8 @@ def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
     (1, 5, 7, 8)
     """
     check_keywords("prepare", options, [name for name in OPTIONS if name != "out"], w=w)
-    w = as_array(w, "w").copy()
-    b = None if b is None else as_array(b, "b").copy()
+    w = as_array(w, "w", bfloat16=True).copy()
+    b = None if b is None else as_array(b, "b", bfloat16=True).copy()
     if w.ndim not in (3, 4, 5):
         rule = f"w has {w.ndim} axes; weights have 3, 4 or 5"
         raise ShapeError(word(rule, ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]))

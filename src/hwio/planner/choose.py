@@ -34,7 +34,7 @@ AUTO_WORKSPACE = 16 << 20
 PRECISIONS = {
     "highest": "T1 for every element, on any data: direct sums only",
     "high": "relative 2-norm per image <= 2e-5: also FFT and Winograd",
-    "medium": "as high; half-precision products come with compiled kernels",
+    "medium": "as high; also bfloat16 products with float32 sums, on processors with AMX",
 }
 # ways that auto never takes
 _ONLY_SHOWN = {

@@ -7,11 +7,14 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from hwio.engine import SWITCHED_OFF, findings, refusal
-from hwio.engine.registry import KERNELS
+from hwio.engine.registry import KERNELS, PARTS
+from hwio.engine.slabs import filling
 from hwio.engine.small import is_small
 from hwio.methods.accuracy import MEANINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwio.engine.registry import Kernel
     from hwio.shapes.geometry import Geometry
 
@@ -23,6 +26,8 @@ RATE = {"f4": 80e3, "f8": 40e3, "i1": 120e3, "i2": 60e3}
 LOAD_RATE = {"f4": 8e3, "f8": 4e3}  # the same where every product needs its own load
 CALL_US = 2  # a call of an unrolled function
 SMALL_RATE = {"f4": 20e3, "f8": 12e3, "i1": 12e3, "i2": 12e3}  # multiply-adds a microsecond there
+TILE_RATE = {"bf16": 450e3, "bf16x3": 240e3, "bf16x6": 120e3}  # with all AMX tiles full
+PRECISIONS = ("highest", "high", "medium")  # each admits what those before it admit
 LANES = 16  # filters are taken in steps of a vector
 REACH = {"i1": 128, "u1": 255}  # the largest absolute value of a byte
 INT32 = 1 << 31  # where sums leave their registers
@@ -52,7 +57,7 @@ def choose_kernel(
     method : str
         "auto", or what was asked for by name: then no other kernel is a candidate.
     precision : str
-        Decides whether kernels that sum in another space are candidates.
+        Decides whether kernels that sum in another space, or with fewer digits, are candidates.
 
     Returns
     -------
@@ -90,6 +95,12 @@ def _against(kernel: Kernel, geo: Geometry, kind: str, method: str, precision: s
         return f"method={method!r} was asked for"
     if kind_of(kernel, geo, kind) is None:
         return f"it does not compute in {kind}"
+    if method == "auto" and PRECISIONS.index(kernel.precision) > PRECISIONS.index(precision):
+        bound = f"error bound {kernel.bound} ({MEANINGS[kernel.bound[:2]]})"
+        return f"{bound}; precision={kernel.precision!r} would admit it"
+    left = kernel.leaves(geo) if method == "auto" else None
+    if left:
+        return left
     why = kernel.refuses(geo)
     if why is None and method == "auto" and kernel.transforms and precision == "highest":
         bound = kernel.bound[:2]
@@ -198,9 +209,20 @@ def _winograd4_cost(geo: Geometry, kind: str) -> float:
     return _winograd_cost(geo, kind, 4)
 
 
-COSTS = {
+def _tile_cost(name: str) -> Callable[[Geometry, str], float]:
+    """Return the cost of products on AMX tiles, empty parts of tiles included."""
+
+    def cost(geo: Geometry, kind: str) -> float:
+        del kind
+        return geo.macs / TILE_RATE[name] / filling(geo)
+
+    return cost
+
+
+COSTS: dict[str, Callable[[Geometry, str], float]] = {
     "direct": _direct_cost,
     "depthwise": _depthwise_cost,
     "winograd_f2": _winograd2_cost,
     "winograd_f4": _winograd4_cost,
+    **{name: _tile_cost(name) for name in PARTS},
 }

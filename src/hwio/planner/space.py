@@ -8,6 +8,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from hwio.engine.margins import row_entries, table_bytes
+from hwio.engine.registry import PARTS
+from hwio.engine.slabs import PANEL, slabs_of
 from hwio.engine.small import is_small
 from hwio.engine.threads import get_num_threads
 from hwio.methods import METHODS
@@ -118,7 +120,17 @@ def kernel_bytes(kernel: str, geo: Geometry, itemsize: int) -> int:
     if kernel in TILES:  # beside what direct needs, which does the images that may overflow
         tiles = prod(-(-out // TILES[kernel]) for out in geo.out_size)
         need += packed * (TILES[kernel] + 2) ** 2 // 9 + TILES_ROOM + 8 * geo.n * tiles
+    if kernel in PARTS:  # likewise
+        need += _tile_bytes(geo, PARTS[kernel], threads)
     return need
+
+
+def _tile_bytes(geo: Geometry, parts: int, threads: int) -> int:
+    """Count weights packed as parts, and every thread's cells and sums."""
+    slabs = slabs_of(geo, parts, threads)
+    panels = -(-geo.group_filters // PANEL) * geo.groups
+    packed = panels * PANEL * prod(geo.kernel) * slabs.chunks * slabs.cell
+    return packed + threads * (slabs.bytes + slabs.tiles * 16 * PANEL * 4)
 
 
 def packed_bytes(geo: Geometry, itemsize: int) -> int:

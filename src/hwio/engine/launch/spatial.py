@@ -201,10 +201,10 @@ def writes(y: Array) -> bool:
     """Tell whether a kernel can write y (n, *out, o) where it lies: cells at equal distances."""
     if not y.flags.aligned or (y.shape[-1] > 1 and y.strides[-1] != y.itemsize):
         return False
-    return bool(_step(y) >= y.shape[-1] * y.itemsize)
+    return bool(cell_step(y) >= y.shape[-1] * y.itemsize)
 
 
-def _step(array: Array) -> int:
+def cell_step(array: Array) -> int:
     """Return the distance of cells (n, *cells, c) in bytes, 0 if there are several."""
     step, count = 0, 1
     for size, stride in zip(array.shape[-2::-1], array.strides[-2::-1], strict=True):
@@ -219,9 +219,9 @@ def tell_strides(fields: Array, x: Array, y: Array) -> None:
     """Write where cells lie into the fields of a launch on contiguous arrays."""
     if not x.flags.c_contiguous:
         fields[_X_N], fields[_X_D : _X_W + 1] = x.strides[0], three(x.strides[1:-1], 0)
-        fields[_LINEAR] &= _step(x) == x.strides[-2]
+        fields[_LINEAR] &= cell_step(x) == x.strides[-2]
     if not y.flags.c_contiguous:
-        fields[_Y_STEP] = _step(y)
+        fields[_Y_STEP] = cell_step(y)
 
 
 def _in_a_row(x: Array, geo: Geometry) -> bool:

@@ -235,6 +235,8 @@ def ways_table(case: Case) -> Table:
         notes.append(f"without compiled kernels it would take {plan.method}: {plan.reason}")
     elif plan.kernel_reason and not any(way["compiled"] for way in listed):
         notes.append(f"no compiled kernel: {plan.kernel_reason}")
+    masked = [why for why in plan.kernels_rejected.values() if "AMX" in why]
+    notes += [f"no AMX tiles: {masked[0]}"] if masked else []
     notes += _first_call(case)
     notes += [BOUNDS_MEAN] if any("bound T" in way["why"] for way in listed) else []
     notes.append(MEMORY_MEANS)

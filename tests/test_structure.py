@@ -23,7 +23,7 @@ FLOORS = [
     {"gradients"},
     {"planner"},
     {"ops"},
-    {"show", "mistakes"},
+    {"lab", "show", "mistakes"},
     {"explorer", "interop"},
     {"cli"},
     {DOOR, "__main__"},

@@ -29,6 +29,8 @@ from hwio.ops.planning import plan
 from hwio.ops.prepared import Prepared, prepare
 
 if TYPE_CHECKING:
+    from hwio import interop as interop
+    from hwio import lab as lab
     from hwio.engine.threads import get_num_threads, set_num_threads
     from hwio.ops.pool import argmax_pool, avg_pool, lp_pool, max_pool
     from hwio.ops.pool_global import global_avg_pool, global_max_pool
@@ -58,6 +60,9 @@ _LATER = {
     "max_pool_grad": "hwio.ops.pool_grad",
     "set_num_threads": "hwio.engine.threads",
 }
+
+# folders and files of names of their own, loaded likewise: hwio.lab.conv_forward
+_PARTS = ("interop", "lab")
 
 __all__ = [
     "ArgumentTypeError",
@@ -97,6 +102,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load a part on first use."""
+    if name in _PARTS:
+        return import_module(f"hwio.{name}")
     if name not in _LATER:
         message = f"module 'hwio' has no attribute {name!r}"
         raise AttributeError(message)
@@ -107,4 +114,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List what the door offers."""
-    return sorted(__all__)
+    return sorted([*__all__, *_PARTS])

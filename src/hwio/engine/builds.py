@@ -101,6 +101,11 @@ def _winograd(vector_bytes: int) -> Iterator[Build]:
             yield Build("winograd", tiled.symbol(module), tiled.parameters)
 
 
+def _unpacked(vector_bytes: int) -> Iterator[Build]:
+    """Yield the direct kernel on weights as they come."""
+    yield from _built("unpacked", blocks_of(DIRECT, vector_bytes))
+
+
 def _packing(vector_bytes: int) -> Iterator[Build]:
     """Yield the packing for each width of a panel."""
     widths = {(b.kind, b.lanes, b.nrv): None for b in blocks_of(DIRECT, vector_bytes)}
@@ -144,6 +149,7 @@ BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "packing": _packing,
     "weaving": _weaving,
     "direct": _direct,
+    "unpacked": _unpacked,
     "depthwise": _depthwise,
     "winograd": _winograd,
     "split": _split,

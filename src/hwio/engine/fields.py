@@ -15,6 +15,7 @@ FIELDS = (
     "filters",  # out-channels of one group
     "y_step",  # bytes between pixels of y
     "panel_bytes", "panels", "panel_group",  # a panel is one register block's filters
+    "w_step",  # bytes between rows of weights that are not packed
     "tiles", "blocks",  # tiles (or output rows) of a block, blocks
     "all_tiles", "flags", "limit", "nothing",  # Winograd's: see kernels/winograd.py
 )  # fmt: skip

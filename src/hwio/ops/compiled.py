@@ -128,7 +128,7 @@ class _Weights:
 
     def _pack(self, launch: Any, geo: Geometry, fused: bool) -> Any:
         """Return packed weights, which ``packs`` keeps from call to call."""
-        from hwio.engine.launch import split
+        from hwio.engine.launch import spatial, split
 
         kernel, kind = self.problem.plan.kernel or "", self.compute.str[1:]
         key: Any = PARTS.get(kernel) or (kernel, launch.block_of(kernel, geo, kind), fused)
@@ -138,7 +138,10 @@ class _Weights:
             if kernel in PARTS:
                 packed = split.pack(key, self.w, bias, geo)
             else:
-                packed = launch.pack(kernel, key[1], self.w, bias, geo, self.compute)
+                given = (kernel, key[1], self.w, bias, geo, self.compute)
+                once = self.packs is None and geo.y_shape == self.problem.geometry.y_shape
+                packed = spatial.unpacked(*given) if once else None
+                packed = packed or launch.pack(*given)
             if self.packs is not None:
                 self.packs[key] = packed
         return packed

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hwio.types import Array
 
 TILE_CELLS = 256 << 10  # bytes of x that one block of tiles may touch
+NEAR_BYTES = 640 << 10  # of x, or of one panel: together they fit the second-level cache
 TABLE_ENTRIES = 4096  # pointers of a block of tiles per pixel of a tile
 NO_ENDS = (-np.inf, np.inf)
 
@@ -76,6 +77,29 @@ def pack(
     return Packed(kernel, block, packed, bias)
 
 
+def unpacked(
+    kernel: str, block: Block, w: Array, b: Array | None, geo: Geometry, dtype: np.dtype[Any]
+) -> Packed | None:
+    """Return weights (*kernel, i, o) as they come for a single call, None where packing pays.
+
+    It does where many pixels meet each panel, and where rows of weights don't lie as HWIO has them.
+    """
+    threads, panels = pool().threads, geo.group_filters // block.nr
+    cells = min(prod(geo.padded_size), geo.pixels * prod(geo.kernel))  # that are read
+    few = (
+        geo.n * cells * geo.in_channels * block.size <= NEAR_BYTES
+        and geo.depth * block.nr * block.size <= NEAR_BYTES
+        and geo.n * geo.pixels * geo.depth // geo.group_channels * 8 <= table_bytes(threads) // 2
+    )
+    whole = w.flags.c_contiguous and w.dtype == dtype and geo.group_filters % block.nr == 0
+    if kernel != "direct" or merges(geo, kernel) or panels * geo.groups < 2 * threads:
+        return None
+    if not (few and whole):
+        return None
+    bias = pack_bias(b, geo.groups, geo.group_filters, panels, block.nr, dtype)
+    return Packed("unpacked", block, w, bias)
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """One geometry on one packing: the fields but for addresses, and how many tasks."""
@@ -121,8 +145,11 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
         panel_group = max(1, panels * blocks * groups // (8 * threads))
     if deep:
         table = cells * tiles
+    if kernel == "unpacked":  # a task is a panel, which it packs in front of its table
+        tiles, blocks, panel_group = all_tiles, 1, 1
+        table = all_tiles * taps * block.mr + geo.depth * block.nr * size // 8
     # the pointers of a block of tiles, and room for one tile of sums
-    scratch = table + -(-block.mr * block.nr * size // 8)
+    scratch = -(-(table + -(-block.mr * block.nr * size // 8)) // 8) * 8
     row = geo.in_channels * x_size
     sizes = three(geo.in_size, 1)
     kernels, lows = three(geo.kernel, 1), three(tuple(low for low, _ in geo.padding), 0)
@@ -157,6 +184,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
         "panel_group": panel_group,
         "tiles": tiles,
         "blocks": blocks,
+        "w_step": geo.out_channels * size,
     }
     return Launch(
         address_of(kernel, block.symbol(kernel), *block.parameters),
@@ -249,7 +277,7 @@ def start(packed: Packed, geo: Geometry, x: Array, y: Array, zeros: Array, ends:
     workers = pool()
     merged = merges(geo, packed.kernel) and _in_a_row(x, geo)
     launch = launch_of(geo, packed.kernel, packed.block, workers.threads, merged)
-    tables = np.empty(workers.threads * launch.scratch, np.int64)
+    tables = aligned((workers.threads * launch.scratch,), np.int64)
     fields = launch.fields.copy()
     tell_strides(fields, x, y)
     fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data

@@ -12,6 +12,9 @@ help:  ## say what can be made
 tour: $(VENV)/has-tour,fast  ## see a convolution, step by step
 	$(VENV)/bin/hwio tour
 
+learn: $(VENV)/has-fast,digits  ## train a small network to read digits; loss and filters as pictures (ARGS="--out there")
+	$(VENV)/bin/python examples/learn_digits.py $(ARGS)
+
 test: $(VENV)/has-$(EXTRAS)  ## run tests and doctests (EXTRAS=test leaves the engine out; ARGS="-k pad")
 	$(RUN) pytest $(ARGS)
 
@@ -52,5 +55,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour test lint format types pages bench bench-quick clean
+.PHONY: help tour learn test lint format types pages bench bench-quick clean
 .NOTPARALLEL:  # two installs into one environment would collide

@@ -177,13 +177,14 @@ def methods() -> str:
 
 def kernels() -> str:
     """Tabulate the compiled ways."""
-    thread, rows = geometry_of(*THREAD), []
+    odd, rows = geometry_of((1, 9, 9, 2), (5, 5, 2, 3), stride=2), []
     for name, kernel in KERNELS.items():
         kinds = ", ".join(np.dtype(kind).name for kind in kernel.kinds)
         serves = "numbers within a range, on processors with AMX"
         if name not in PARTS:
-            serves = (kernel.refuses(thread) or "everything").removeprefix("it is made for ")
-        file = f"`hwio/engine/kernels/{'split' if name in PARTS else name}.py`"
+            serves = (kernel.refuses(odd) or "everything").removeprefix("it is made for ")
+            serves = serves.partition(", not")[0]
+        file = f"`hwio/engine/kernels/{kernel.module}.py`"
         rows.append(
             [f"`{name}`", kernel.idea, f"`{kernel.twin}`", kinds, kernel.bound, serves, file]
         )

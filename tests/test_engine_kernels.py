@@ -204,3 +204,49 @@ def test_older_processors(cpu, level, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == level
     assert int(done.stdout.split()[1]) > 60
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7, 9, 15])
+def test_windows_that_overhang_short_and_long_rows(channels):
+    """Few channels: taps along W are taken as one, and rows end in copies with their padding."""
+    for wide in (1, 2, 3, 5, 8, 23):
+        for kernel, padding in ((2, (0, 1)), (3, (1, 1)), (5, (4, 0)), (7, (3, 6)), (9, (20, 20))):
+            for stride in (1, 2, 3):
+                if wide + sum(padding) < kernel:
+                    continue
+                options = {"padding": [(1, 0), padding], "stride": [1, stride]}
+                case = Case("edges", (2, 4, wide, channels), (2, kernel, channels, 5), options)
+                x, w = whole_arrays(case)
+                expected = hwio.conv(x, w, method="im2col", **options)
+                got = hwio.conv(x, w, method="direct", **options)
+                np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("channels", range(1, 17))
+def test_rows_of_few_channels(channels):
+    for wide in (1, 2, 5, 17, 40, 129, 300):
+        for kernel, options in (
+            ((3, 3), {"padding": 1}),
+            ((5, 4), {"padding": [(0, 6), (4, 1)], "stride": [2, 1], "dilation": [3, 2]}),
+            ((1, 1), {}),
+        ):
+            options = {"groups": channels, **options}
+            case = Case("rows", (2, 9, wide + 3, channels), (*kernel, 1, channels), options)
+            x, w = whole_arrays(case)
+            b = np.arange(channels, dtype=np.float32)
+            expected = hwio.conv(x, w, b, method="taps", activation="relu", **options)
+            got = hwio.conv(x, w, b, method="planes", activation="relu", **options)
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_rows_longer_than_a_stretch_and_rows_of_a_view():
+    long = Case("signal", (1, 70_001, 1), (31, 1, 1), {"padding": 15})
+    wide = Case("wide", (2, 5, 9_000, 3), (3, 3, 1, 3), {"padding": 1, "groups": 3})
+    for case in (long, wide):
+        x, w = whole_arrays(case)
+        expected = hwio.conv(x, w, method="taps", **case.options)
+        np.testing.assert_array_equal(hwio.conv(x, w, method="planes", **case.options), expected)
+    x, w = whole_arrays(wide)
+    expected = hwio.conv(x[:, ::-2].copy(), w, method="taps", **wide.options)
+    got = hwio.conv(x[:, ::-2], w, method="planes", **wide.options)  # rows far apart, backwards
+    np.testing.assert_array_equal(got, expected)

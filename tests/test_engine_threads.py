@@ -22,6 +22,7 @@ CALLS = [
     ((3, 20, 22, 40), (3, 3, 1, 40), {"padding": 1, "groups": 40, "method": "depthwise"}),
     ((3, 41, 43, 3), (7, 7, 3, 16), {"padding": 3, "stride": 2, "method": "direct"}),
     ((3, 9, 7, 64), (1, 1, 64, 200), {"method": "direct"}),
+    ((3, 50, 61, 3), (5, 5, 1, 3), {"padding": 2, "groups": 3, "method": "planes"}),
     ((3, 31, 22, 20), (3, 3, 20, 70), {"padding": 1, "method": "winograd_f2"}),
     ((3, 31, 22, 20), (3, 3, 20, 70), {"padding": 1, "method": "winograd_f4"}),
 ]

@@ -18,6 +18,7 @@ examples to copy:
   hwio tour                                      the whole story, on this machine
   hwio explain 2,5,7,4 3,3,4,8                   sizes, costs, how to read w
   hwio explain --demo --at 0,1,2,5               one output number, product by product
+  hwio explain --demo --gradient                 where dx and dw come from, in two views
   hwio explain photo.png 3,3,3,8 --padding same --stride 2
   hwio compare --demo                            every way: same numbers? how fast?
   hwio code --demo --method einsum               a snippet for notes
@@ -101,6 +102,10 @@ def _add_explain(commands: Any) -> None:
     parser.add_argument("b", nargs="?", metavar="B", help="bias: one number per filter")
     at = "trace one output number: image, row, column, filter"
     parser.add_argument("--at", type=_index, metavar="0,1,2,5", help=at)
+    gradient = "show where one number of dx and one of dw come from; --at is in x then"
+    parser.add_argument("--gradient", action="store_true", help=gradient)
+    at_w = "which number of dw to trace: its place in w"
+    parser.add_argument("--at-w", type=_index, metavar="0,0,1,5", help=at_w)
     parser.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
     parser.add_argument("--html", metavar="FILE", help="write the page that a notebook would show")
     _add_options(parser)

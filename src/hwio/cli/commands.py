@@ -32,7 +32,8 @@ def run_explain(options: argparse.Namespace) -> int:
         check_target(getattr(options, name), f"--{name}", (f".{name}",))
     x, w = _arrays(options)
     b = None if options.b is None else read_input(options.b, "b")
-    said = explain(x, w, b, at=options.at, **_passed(options, "method"))
+    places = {"at": options.at, "at_w": options.at_w, "gradient": options.gradient}
+    said = explain(x, w, b, **places, **_passed(options, "method"))
     for name, draw in (("svg", said.svg), ("html", said.html)):
         path = getattr(options, name)
         if path is not None:

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from hwio.engine.cpu import processor
-from hwio.engine.registry import PARTS
+from hwio.engine.registry import FEW, PARTS
 from hwio.engine.tiles import (
     DEPTHWISE,
     DIRECT,
@@ -23,6 +23,7 @@ from hwio.engine.tiles import (
     WINOGRAD,
     Block,
     depthwise_block,
+    line_block,
 )
 
 FLOATS = ("f4", "f8")
@@ -106,6 +107,12 @@ def _unpacked(vector_bytes: int) -> Iterator[Build]:
     yield from _built("unpacked", blocks_of(DIRECT, vector_bytes))
 
 
+def _planes(vector_bytes: int) -> Iterator[Build]:
+    """Yield the kernel for each number of channels."""
+    chosen = [line_block(kind, vector_bytes, c + 1) for kind in FLOATS for c in range(FEW)]
+    yield from _built("planes", dict.fromkeys(chosen))
+
+
 def _packing(vector_bytes: int) -> Iterator[Build]:
     """Yield the packing for each width of a panel."""
     widths = {(b.kind, b.lanes, b.nrv): None for b in blocks_of(DIRECT, vector_bytes)}
@@ -152,6 +159,7 @@ BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "unpacked": _unpacked,
     "depthwise": _depthwise,
     "winograd": _winograd,
+    "planes": _planes,
     "split": _split,
     "tile_forms": _tile_forms,
 }

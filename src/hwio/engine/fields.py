@@ -10,12 +10,14 @@ FIELDS = (
     "out_d", "out_h", "out_w", "in_d", "in_h", "in_w", "kernel_d", "kernel_h", "kernel_w",
     "stride_d", "stride_h", "stride_w", "dilation_d", "dilation_h", "dilation_w",
     "low_d", "low_h", "low_w",  # padding before each axis
+    "span", "edges", "edge_row", "edge_right",  # taps taken as one, and x's edges: see kernels/table
     "x_n", "x_d", "x_h", "x_w",  # strides of x in bytes
     "channels", "group_bytes",  # in-channels of one group: steps of what a lane takes, bytes
     "filters",  # out-channels of one group
     "y_step",  # bytes between pixels of y
     "panel_bytes", "panels", "panel_group",  # a panel is one register block's filters
     "w_step",  # bytes between rows of weights that are not packed
+    "threads",  # of the pool: whoever runs a task is likely to run the one this many before it next
     "tiles", "blocks",  # tiles (or output rows) of a block, blocks
     "all_tiles", "flags", "limit", "nothing",  # Winograd's: see kernels/winograd.py
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """Few channels: the taps of a row lie side by side in memory and can be taken as one.
 
 With NHWC and dilation 1 along W, the C channels of kw neighbouring cells are kw·C numbers in a row,
-as are their weights. One tap of kw·C channels makes longer loops than kw taps of C; it needs x's
-margins along W to be real, so x is copied block by block where there is padding.
+as are their weights. One tap of kw·C channels makes longer loops than kw taps of C. Where there is
+padding along W, both ends of every row are copied with their margins.
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 TABLES = 3 << 20  # bytes of all threads' pointers, where that is enough
 FEW = 16  # in-channels below which the taps of a row are taken as one
+
+EDGES = 4 << 20  # bytes of such copies; past that, taps stay taps
+
+
+def edge_bytes(geo: Geometry, itemsize: int) -> int:
+    """Count the copies of both ends of every row."""
+    cells = sum(geo.padding[-1]) + 2 * (geo.kernel[-1] - 1)
+    return geo.n * prod(geo.in_size[:-1]) * cells * geo.in_channels * itemsize
 
 
 def merges(geo: Geometry, kernel: str) -> bool:

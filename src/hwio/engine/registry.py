@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING
 
 from hwio.engine.slabs import MOST_BYTES, ROWS, filling, slabs_of
 
 if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
+
+FEW = 16  # channels up to which vectors run along the row instead
+REACH = 1 << 18  # numbers
 
 
 def _never(geo: Geometry) -> str | None:
@@ -43,7 +47,9 @@ class Kernel:
     leaves : callable
         ``f(geo)`` -> why auto leaves a geometry that it could serve to another kernel, or None.
     transforms : bool
-        Whether it sums in another space, which precision="highest" does not admit.
+        Whether it sums in another space, where whole numbers do not stay whole.
+    file : str
+        Name of the file under ``engine/kernels``, where it is not the kernel's.
     """
 
     name: str
@@ -55,12 +61,27 @@ class Kernel:
     precision: str = "highest"
     leaves: Callable[[Geometry], str | None] = _never
     transforms: bool = False
+    file: str = ""
+
+    @property
+    def module(self) -> str:
+        """The file under ``engine/kernels`` that makes it."""
+        return self.file or self.name
 
 
 def _depthwise_only(geo: Geometry) -> str | None:
     if geo.group_channels == 1 == geo.group_filters and geo.groups > 1:
         return None
     return "it is made for one filter per channel"
+
+
+def _few_only(geo: Geometry) -> str | None:
+    one = geo.group_channels == 1 == geo.group_filters
+    if not one or geo.in_channels > FEW or geo.stride[-1] != 1:
+        return f"it is made for one filter per channel, at most {FEW} channels, stride 1 along W"
+    # every row of a task's stretch of columns may have to be copied, with all that its taps reach
+    reach = prod((k - 1) * d + 1 for k, d in zip(geo.kernel, geo.dilation, strict=True))
+    return f"its taps reach {reach} cells, too far" if reach * geo.in_channels > REACH else None
 
 
 def _tiles_cannot(parts: int, geo: Geometry) -> str | None:
@@ -103,6 +124,13 @@ def _short_only(geo: Geometry) -> str | None:
 
 
 KERNELS: dict[str, Kernel] = {
+    "planes": Kernel(
+        "planes",
+        twin="taps",
+        idea="few channels, each with its own filter: vectors along the row",
+        kinds=("f4", "f8"),
+        refuses=_few_only,
+    ),
     "depthwise": Kernel(
         "depthwise",
         twin="taps",
@@ -119,6 +147,7 @@ KERNELS: dict[str, Kernel] = {
         bound="T3",
         precision="medium",
         leaves=_tiles_lose,
+        file="split",
     ),
     "bf16x3": Kernel(
         "bf16x3",
@@ -129,6 +158,7 @@ KERNELS: dict[str, Kernel] = {
         bound="T2",
         precision="high",
         leaves=_tiles_lose,
+        file="split",
     ),
     "bf16x6": Kernel(
         "bf16x6",
@@ -137,6 +167,7 @@ KERNELS: dict[str, Kernel] = {
         kinds=("f4",),
         refuses=partial(_tiles_cannot, 3),
         leaves=_tiles_and_reduction_lose,
+        file="split",
     ),
     "direct": Kernel(
         "direct",
@@ -152,7 +183,9 @@ KERNELS: dict[str, Kernel] = {
         kinds=("f4", "f8"),
         refuses=_short_only,
         bound="T4_2",
+        precision="high",
         transforms=True,
+        file="winograd",
     ),
     "winograd_f4": Kernel(
         "winograd_f4",
@@ -161,7 +194,9 @@ KERNELS: dict[str, Kernel] = {
         kinds=("f4", "f8"),
         refuses=_short_only,
         bound="T4_4",
+        precision="high",
         transforms=True,
+        file="winograd",
     ),
 }
 # kernels of split-bf16 -> how many parts a number has

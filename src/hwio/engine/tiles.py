@@ -7,6 +7,7 @@ same. A block of few pixels and many filters serves small images; one pixel serv
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 # vector bytes -> (MR, NRV), widest first
 DIRECT = {
@@ -32,6 +33,7 @@ WINOGRAD = {
     32: ((6, 2), (4, 2)),
     16: ((6, 2), (4, 2)),
 }
+LINE_VECTORS = 8  # sums that hide the time of a multiply-add
 RUNS = {3: 3, 5: 5, 7: 5}  # width of a kernel -> taps that are taken at once; wider ones: WIDE_RUN
 WIDE_RUN = 5
 
@@ -135,3 +137,10 @@ def winograd_block(kind: str, vector_bytes: int, tiles: int, filters: int, m: in
         return work * (1 + 0.5 * (1 / mr + 1 / (4 * nrv)))
 
     return Block(kind, lanes, *min(WINOGRAD[vector_bytes], key=cost), (m,))
+
+
+def line_block(kind: str, vector_bytes: int, channels: int) -> Block:
+    """Return the block of a row for few channels: whole periods of weights, eight vectors or more."""
+    lanes = vector_bytes // int(kind[1])
+    period = channels // gcd(channels, lanes)
+    return Block(kind, lanes, 1, -(-LINE_VECTORS // period) * period, (period,))

@@ -104,7 +104,7 @@ class _Weights:
         ``smallest`` is the least geometry of the call.
         """
         from hwio.engine import amx
-        from hwio.engine.launch import spatial, split, winograd
+        from hwio.engine.launch import planes, spatial, split, winograd
 
         fused = self.problem.compute is not None
         clip = self.problem.clip if fused else None
@@ -112,7 +112,9 @@ class _Weights:
         if small and _unrolled(geo, x, self.w, self._bias(fused), clip, y):
             return
         kernel = self.problem.plan.kernel or ""
-        launch = winograd if kernel in winograd.OUTPUTS else spatial
+        launch = {"planes": planes, **dict.fromkeys(winograd.OUTPUTS, winograd)}.get(
+            kernel, spatial
+        )
         if self.packed is None:
             self.packed = self._pack(launch, smallest, fused)
         if kernel in PARTS:
@@ -156,8 +158,9 @@ def _run(weights: _Weights, x: Array, room: Array | None) -> Array:
     straight = problem.compute is not None and problem.compute == problem.result
     if straight and room is None:
         room = spatial.room(geo.y_shape, weights.compute)
-    fits = table_fits(geo, problem.plan.kernel or "")
-    if fits and straight and room is not None and spatial.writes(room) and _reads(weights, x):
+    kernel = problem.plan.kernel or ""
+    ready = straight and room is not None and table_fits(geo, kernel) and _reads(weights, x)
+    if ready and room is not None and spatial.writes(room, kernel):
         weights.launch(x, geo, geo, room, 0)
         return room
     if not straight:
@@ -198,7 +201,7 @@ def _parts(weights: _Weights, problem: Problem, x: Array, room: Array | None) ->
             axes, part = block.copied(geo)
             space = spatial.room(part.x_shape, weights.compute)
             images = gather(x[block.place[0]], axes, problem.padding_mode, space)
-        if room is not None and spatial.writes(room[block.place]):
+        if room is not None and spatial.writes(room[block.place], problem.plan.kernel or ""):
             weights.launch(images, part, smallest, room[block.place], block.start[0])
             continue
         y = spatial.room(part.y_shape, weights.compute)

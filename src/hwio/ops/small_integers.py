@@ -49,7 +49,7 @@ def _at_once(
 
     geo = problem.geometry
     y = spatial.room(geo.y_shape, np.int32)
-    if room is not None and spatial.writes(room):
+    if room is not None and spatial.writes(room, "direct"):
         y = room
     form = whole.form_of(x.dtype, w.dtype, geo)
     whole.run(form, _packed(packs, form, w, b, geo), x, geo, problem.clip, y)

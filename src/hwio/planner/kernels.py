@@ -23,7 +23,8 @@ WEIGHT_RATE = 12e3  # bytes a microsecond that a core takes from beyond its own 
 LAUNCH_US = 20  # a call's way into compiled code and back: fields, packing, waking threads
 # multiply-adds a microsecond on one core, sums in registers; bytes: AVX2 60e3, VNNI 340e3
 RATE = {"f4": 80e3, "f8": 40e3, "i1": 120e3, "i2": 60e3}
-LOAD_RATE = {"f4": 8e3, "f8": 4e3}  # the same where every product needs its own load
+LINE_RATE = {"f4": 14e3, "f8": 7e3}  # where vectors of x lie across cache lines
+LOAD_RATE = {"f4": 20e3, "f8": 10e3}  # the same where every product needs its own load
 CALL_US = 2  # a call of an unrolled function
 SMALL_RATE = {"f4": 20e3, "f8": 12e3, "i1": 12e3, "i2": 12e3}  # multiply-adds a microsecond there
 TILE_RATE = {"bf16": 450e3, "bf16x3": 240e3, "bf16x6": 120e3}  # with all AMX tiles full
@@ -96,16 +97,10 @@ def _against(kernel: Kernel, geo: Geometry, kind: str, method: str, precision: s
     if kind_of(kernel, geo, kind) is None:
         return f"it does not compute in {kind}"
     if method == "auto" and PRECISIONS.index(kernel.precision) > PRECISIONS.index(precision):
-        bound = f"error bound {kernel.bound} ({MEANINGS[kernel.bound[:2]]})"
+        bound = f"error bound {kernel.bound[:2]} ({MEANINGS[kernel.bound[:2]]})"
         return f"{bound}; precision={kernel.precision!r} would admit it"
     left = kernel.leaves(geo) if method == "auto" else None
-    if left:
-        return left
-    why = kernel.refuses(geo)
-    if why is None and method == "auto" and kernel.transforms and precision == "highest":
-        bound = kernel.bound[:2]
-        return f"error bound {bound} ({MEANINGS[bound]}); precision='high' would admit it"
-    return why
+    return left or kernel.refuses(geo)
 
 
 def _reason(name: str, one: Geometry, kind: str) -> str:
@@ -189,7 +184,13 @@ def _direct_cost(geo: Geometry, kind: str) -> float:
 
 
 def _depthwise_cost(geo: Geometry, kind: str) -> float:
-    return geo.pixels * geo.out_channels * geo.depth / LOAD_RATE[kind]
+    channels = -(-geo.out_channels // LANES) * LANES
+    return geo.pixels * channels * geo.depth / LOAD_RATE[kind]
+
+
+def _planes_cost(geo: Geometry, kind: str) -> float:
+    block = max(geo.out_size[-1] * geo.out_channels, 8 * LANES)  # shorter rows fill no block
+    return prod(geo.out_size[:-1]) * block * geo.depth / LINE_RATE[kind]
 
 
 def _winograd_cost(geo: Geometry, kind: str, m: int) -> float:
@@ -222,6 +223,7 @@ def _tile_cost(name: str) -> Callable[[Geometry, str], float]:
 COSTS: dict[str, Callable[[Geometry, str], float]] = {
     "direct": _direct_cost,
     "depthwise": _depthwise_cost,
+    "planes": _planes_cost,
     "winograd_f2": _winograd2_cost,
     "winograd_f4": _winograd4_cost,
     **{name: _tile_cost(name) for name in PARTS},

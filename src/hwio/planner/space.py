@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SMALL = 1 << 20  # bytes of a kernel's other arrays, or a little less
 TILES = {"winograd_f2": 2, "winograd_f4": 4}  # output cells that share a transform
 TILES_ROOM = 7 << 20  # bytes of transformed tiles of all threads, or a little less
+LINES = 1 << 20  # bytes of a thread's rows, beside what their taps reach
 FINISH = 3  # copies of a block of sums at most, until it has y's number type
 
 
@@ -120,6 +121,9 @@ def kernel_bytes(kernel: str, geo: Geometry, itemsize: int) -> int:
     if kernel in TILES:  # beside what direct needs, which does the images that may overflow
         tiles = prod(-(-out // TILES[kernel]) for out in geo.out_size)
         need += packed * (TILES[kernel] + 2) ** 2 // 9 + TILES_ROOM + 8 * geo.n * tiles
+    if kernel == "planes":  # each thread's copies of rows
+        reach = prod((k - 1) * d + 1 for k, d in zip(geo.kernel, geo.dilation, strict=True))
+        need += threads * (LINES + 2 * reach * geo.in_channels * itemsize)
     if kernel in PARTS:  # likewise
         need += _tile_bytes(geo, PARTS[kernel], threads)
     return need

@@ -19,12 +19,8 @@ SCRATCH, SCRATCH_STEP, PIXELS = AT["scratch"], AT["scratch_step"], AT["pixels"]
 KERNEL_D, KERNEL_H, KERNEL_W = AT["kernel_d"], AT["kernel_h"], AT["kernel_w"]
 CHANNELS, GROUP_BYTES, FILTERS = AT["channels"], AT["group_bytes"], AT["filters"]
 Y_STEP, PANEL_BYTES = AT["y_step"], AT["panel_bytes"]
-PANELS, PANEL_GROUP, TILES, BLOCKS = (
-    AT["panels"],
-    AT["panel_group"],
-    AT["tiles"],
-    AT["blocks"],
-)
+PANELS, PANEL_GROUP, THREADS = AT["panels"], AT["panel_group"], AT["threads"]
+TILES, BLOCKS = AT["tiles"], AT["blocks"]
 
 
 def make_direct(kind: str, lanes: int, mr: int, nrv: int):
@@ -52,9 +48,14 @@ def make_direct(kind: str, lanes: int, mr: int, nrv: int):
         y_step, ends = load_int(a + Y_STEP), load_int(a + ENDS)
         panel_bytes, y = load_int(a + PANEL_BYTES), load_int(a + Y)
         spare = table + tiles * taps * mr * 8  # (mr, nr) for a panel that is not full
-        for panel in range(part * panel_group, min(panels, (part + 1) * panel_group)):
-            w = load_int(a + W) + (group * panels + panel) * panel_bytes
-            bias = load_int(a + BIAS) + (group * panels + panel) * nr * size
+        last = min(panels, (part + 1) * panel_group) - 1
+        later = max(0, task - load_int(a + THREADS))
+        later = later // (blocks * parts) * panels + later // blocks % parts * panel_group
+        for panel in range(part * panel_group, last + 1):
+            here = group * panels + panel
+            following = here + 1 if panel < last else later
+            w = load_int(a + W) + here * panel_bytes
+            bias = load_int(a + BIAS) + here * nr * size
             columns = min(nr, filters - panel * nr)
             for t in range(count):
                 start = min(first + t * mr, pixels - mr)  # the last tile reaches back
@@ -64,7 +65,7 @@ def make_direct(kind: str, lanes: int, mr: int, nrv: int):
                     to, to_step = spare, nr * size
                 ahead = w
                 if t * taps * channels * LINE < panel_bytes:  # the next panel, a part per tile
-                    ahead = w + panel_bytes + t * taps * channels * LINE
+                    ahead = w + (following - here) * panel_bytes + t * taps * channels * LINE
                 block(table + t * taps * mr * 8, taps, channels, w, ahead, to, to_step, bias, ends)
                 if columns < nr:
                     for m in range(mr):

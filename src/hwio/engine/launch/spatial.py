@@ -13,7 +13,8 @@ from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.findings import look_up
 from hwio.engine.jit import address_of
-from hwio.engine.margins import merges, row_entries, table_bytes, worth_copying
+from hwio.engine.launch.sizes import geometry_fields, three
+from hwio.engine.margins import EDGES, edge_bytes, merges, row_entries, table_bytes, worth_copying
 from hwio.engine.pack import aligned, pack_bias, pack_channels, pack_panels
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, depthwise_block, direct_block
@@ -150,31 +151,23 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
         table = all_tiles * taps * block.mr + geo.depth * block.nr * size // 8
     # the pointers of a block of tiles, and room for one tile of sums
     scratch = -(-(table + -(-block.mr * block.nr * size // 8)) // 8) * 8
-    row = geo.in_channels * x_size
-    sizes = three(geo.in_size, 1)
-    kernels, lows = three(geo.kernel, 1), three(tuple(low for low, _ in geo.padding), 0)
     channels = geo.group_channels
+    fields = geometry_fields(geo, x_size) | {"span": 1}
     if merged:  # the taps of a row lie side by side: one tap with all their channels
-        channels *= kernels[-1]
-        sizes = (*sizes[:-1], geo.padded_size[-1])
-        kernels, lows = (*kernels[:-1], 1), (*lows[:-1], 0)
+        channels *= geo.kernel[-1]
+        left, right, start = _edge_cells(geo)
+        cell = geo.in_channels * x_size
+        fields |= {
+            "kernel_w": 1,
+            "span": geo.kernel[-1],
+            "edge_row": (left + right) * cell,
+            "edge_right": (left - start) * cell,
+        }
     steps = -(-channels // block.together)
-    x_h = row * sizes[2]
-    x_d = x_h * sizes[1]
-    fields = {
+    fields |= {
         "scratch_step": scratch * 8,
         "pixels": pixels,
         "linear": int(geo.kernel == (1,) * geo.ndim == geo.stride and not geo.padded),
-        **_axes("out", three(geo.out_size, 1)),
-        **_axes("in", sizes),
-        **_axes("kernel", kernels),
-        **_axes("stride", three(geo.stride, 1)),
-        **_axes("dilation", three(geo.dilation, 1)),
-        **_axes("low", lows),
-        "x_n": x_d * sizes[0],
-        "x_d": x_d,
-        "x_h": x_h,
-        "x_w": row,
         "channels": steps,
         "group_bytes": geo.group_channels * x_size,
         "filters": filters,
@@ -185,6 +178,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
         "tiles": tiles,
         "blocks": blocks,
         "w_step": geo.out_channels * size,
+        "threads": threads,
     }
     return Launch(
         address_of(kernel, block.symbol(kernel), *block.parameters),
@@ -194,15 +188,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
     )
 
 
-def three(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
-    """Put 1-D and 2-D sizes into three axes, D H W."""
-    return (fill,) * (3 - len(values)) + values
-
-
-def _axes(name: str, values: tuple[int, ...]) -> dict[str, int]:
-    return {f"{name}_{axis}": value for axis, value in zip("dhw", values, strict=True)}
-
-
+_EDGES = AT["edges"] // 8
 _X, _Y, _W, _BIAS, _ZEROS, _ENDS, _SCRATCH, _LINEAR, _Y_STEP, _X_N, _X_D, _X_H, _X_W = (
     AT[name] // 8
     for name in (
@@ -222,11 +208,14 @@ def reads(kernel: str, x: Array, geo: Geometry) -> bool:
     """Tell whether a kernel can read x (n, *in, c), without padding, where it lies."""
     if x.shape[-1] > 1 and x.strides[-1] != x.itemsize:
         return False
-    return not merges(geo, kernel) or _in_a_row(x, geo) or not worth_copying(geo)
+    near = _in_a_row(x)
+    return near if kernel == "planes" else near or not merges(geo, kernel) or not worth_copying(geo)
 
 
-def writes(y: Array) -> bool:
+def writes(y: Array, kernel: str) -> bool:
     """Tell whether a kernel can write y (n, *out, o) where it lies: cells at equal distances."""
+    if kernel == "planes":
+        return bool(y.flags.aligned and y.flags.c_contiguous)
     if not y.flags.aligned or (y.shape[-1] > 1 and y.strides[-1] != y.itemsize):
         return False
     return bool(cell_step(y) >= y.shape[-1] * y.itemsize)
@@ -252,10 +241,30 @@ def tell_strides(fields: Array, x: Array, y: Array) -> None:
         fields[_Y_STEP] = cell_step(y)
 
 
-def _in_a_row(x: Array, geo: Geometry) -> bool:
-    """Tell whether the cells of x along W, margins included, lie side by side."""
-    near = x.shape[-2] <= 1 or x.strides[-2] == x.shape[-1] * x.itemsize
-    return near and geo.padding[-1] == (0, 0)
+def _in_a_row(x: Array) -> bool:
+    """Tell whether the cells of x along W lie side by side."""
+    return bool(x.shape[-2] <= 1 or x.strides[-2] == x.shape[-1] * x.itemsize)
+
+
+def _edge_cells(geo: Geometry) -> tuple[int, int, int]:
+    """Count the cells of a row's two edges, and those of x before the second.
+
+    Any window that overhangs a row, padding beside it, lies in one of them.
+    """
+    (low, high), reach = geo.padding[-1], geo.kernel[-1] - 1
+    start = max(geo.in_size[-1] - reach, 0)
+    return low + reach, geo.in_size[-1] - start + high, start
+
+
+def _edges(x: Array, geo: Geometry) -> Array:
+    """Copy the ends of every row of x, with zeros for padding beside them: (n, *rows, cells, c)."""
+    left, right, start = _edge_cells(geo)
+    low, reach = geo.padding[-1][0], geo.kernel[-1] - 1
+    edges: Array = np.zeros((*x.shape[:-2], left + right, x.shape[-1]), x.dtype)
+    first, last = x[..., :reach, :], x[..., start:, :]
+    edges[..., low : low + first.shape[-2], :] = first
+    edges[..., left : left + last.shape[-2], :] = last
+    return edges
 
 
 def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array) -> None:
@@ -275,7 +284,9 @@ def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y
 def start(packed: Packed, geo: Geometry, x: Array, y: Array, zeros: Array, ends: Array) -> None:
     """Let the pool fill y; every array lies as the kernel reads it."""
     workers = pool()
-    merged = merges(geo, packed.kernel) and _in_a_row(x, geo)
+    padded = geo.padding[-1] != (0, 0)
+    merged = merges(geo, packed.kernel) and _in_a_row(x)
+    merged = merged and not (padded and edge_bytes(geo, x.itemsize) > EDGES)
     launch = launch_of(geo, packed.kernel, packed.block, workers.threads, merged)
     tables = aligned((workers.threads * launch.scratch,), np.int64)
     fields = launch.fields.copy()
@@ -284,4 +295,7 @@ def start(packed: Packed, geo: Geometry, x: Array, y: Array, zeros: Array, ends:
     fields[_W], fields[_BIAS] = packed.w.ctypes.data, packed.bias.ctypes.data
     fields[_ZEROS], fields[_ENDS] = zeros.ctypes.data, ends.ctypes.data
     fields[_SCRATCH] = tables.ctypes.data
+    if merged and padded:
+        edges = _edges(x, geo)
+        fields[_EDGES] = edges.ctypes.data
     workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.show.case import read_case
 from hwio.show.explain.expression import code_of, expression, pad_line
+from hwio.show.explain.gradient import check_gradient, gradient_trace, seeing
+from hwio.show.explain.gradient_text import gradient_dict, gradient_lines, gradients_table
 from hwio.show.explain.grids import shown_channels
 from hwio.show.explain.reading import reading_table
 from hwio.show.explain.summary import (
@@ -26,10 +28,11 @@ from hwio.show.printing import plain, spaced
 
 if TYPE_CHECKING:
     from hwio.show.case import Case
+    from hwio.show.explain.gradient import GradientTrace
     from hwio.show.explain.trace import Trace
     from hwio.show.printing import Table
 
-_KEYWORDS = ("at", *(name for name in OPTIONS if name != "out"))
+_KEYWORDS = ("at", "gradient", "at_w", "dy", *(name for name in OPTIONS if name != "out"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,15 +45,20 @@ class Explanation:
         The checked call.
     trace : Trace or None
         The number asked for with ``at``.
+    gradient : GradientTrace or None
+        The numbers of dx and dw, where gradients were asked for.
     """
 
     case: Case
     trace: Trace | None
+    gradient: GradientTrace | None = None
 
     def __str__(self) -> str:
         """Lay everything out as plain text, as wide as the terminal, at most 100 columns."""
         before, after = self._tables()
         parts = [table.lines() for table in before]
+        if self.gradient is not None:
+            parts += gradient_lines(self.gradient)
         if self.trace is not None:
             parts.append(trace_lines(self.trace))
         return spaced([*parts, *(table.lines() for table in after)])
@@ -59,10 +67,17 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """Return the rich form for notebooks."""
-        from hwio.show.explain.page import html_part  # a terminal never needs it
+        from hwio.show.explain.page import (
+            gradient_html,
+            html_part,
+            trace_html,
+        )  # a terminal never needs it
 
         before, after = self._tables()
-        return html_part(before, self.trace, after, self.svg())
+        if self.gradient is not None:
+            return html_part(before, gradient_html(self.gradient), after)
+        shown = [] if self.trace is None else trace_html(self.trace)
+        return html_part(before, shown, after, self.svg())
 
     def html(self) -> str:
         """Return a whole page, self-contained: the picture, the tables, no scripts."""
@@ -71,10 +86,15 @@ class Explanation:
         return page("hwio explain", self._repr_html_())
 
     def svg(self) -> str:
-        """Return a picture of window, filter and output; the first number's if none was traced."""
+        """Return a picture of window, filter and output; the first number's if none was traced.
+
+        With gradients, the first window that saw the cell.
+        """
         from hwio.show.explain.picture import picture
 
         found = self.trace
+        if found is None and self.gradient is not None and self.gradient.cell.meetings:
+            found = trace(self.case, seeing(self.gradient))
         if found is None and 0 not in self.case.y_shape:
             found = trace(self.case, (0,) * len(self.case.y_shape))
         return "" if found is None or not found.channels else picture(found)
@@ -85,6 +105,7 @@ class Explanation:
         lay, geo = case.layout, case.geo
         sides = (("x", case.x_shape, lay.x), ("w", case.w_shape, lay.w), ("y", case.y_shape, lay.y))
         dtypes = (*case.dtypes[:2], case.problem.result)
+        more = {} if self.gradient is None else {"gradient": gradient_dict(self.gradient)}
         return {
             "arrays": {
                 name: {
@@ -108,12 +129,15 @@ class Explanation:
             "plan": {"method": case.problem.plan.method, "reason": case.problem.plan.reason},
             "ways": ways(case),
             "trace": None if self.trace is None else trace_dict(self.trace),
+            **more,
         }
 
     def _tables(self) -> tuple[list[Table], list[Table]]:
         """Return the tables before and after the trace."""
         case = self.case
         options = options_table(case)
+        if self.gradient is not None:
+            return [arrays_table(case), *([options] if options else [])], [gradients_table()]
         before = [arrays_table(case), *([options] if options else [])]
         before += [sizes_table(case), counts_table(case)]
         return before, [reading_table(case.w_shape, case.layout.w), ways_table(case)]
@@ -144,7 +168,17 @@ def trace_dict(found: Trace) -> dict[str, Any]:
     }
 
 
-def explain(x: Any, w: Any, b: Any = None, *, at: Any = None, **options: Any) -> Explanation:
+def explain(
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    at: Any = None,
+    gradient: bool = False,
+    at_w: Any = None,
+    dy: Any = None,
+    **options: Any,
+) -> Explanation:
     """Say what a convolution does: shapes, sizes, cost, memory, and one number if asked.
 
     Parameters
@@ -153,6 +187,14 @@ def explain(x: Any, w: Any, b: Any = None, *, at: Any = None, **options: Any) ->
         As in ``conv``, or their shapes (then float32 is assumed and no values are shown).
     at : sequence of int, optional
         The place of one number of y, in y's axis order: it is traced to its products.
+        With gradients it is a place in x, by default one in its middle.
+    gradient : bool
+        Show where gradients come from instead: one number of dx in two views that agree, scattered
+        from every window that saw it and gathered under the kernel turned round, and one of dw.
+    at_w : sequence of int, optional
+        The place in w whose dw is traced; by default the first.
+    dy : array, optional
+        The gradient for y, in y's shape; by default y itself, as if the loss were ½·Σ y².
     **options
         Keywords of ``conv``.
 
@@ -179,4 +221,6 @@ def explain(x: Any, w: Any, b: Any = None, *, at: Any = None, **options: Any) ->
     """
     check_keywords("explain", options, _KEYWORDS, x, w)
     case = read_case(x, w, b, options)
+    if check_gradient(gradient, at_w, dy):
+        return Explanation(case, None, gradient_trace(case, dy, at, at_w))
     return Explanation(case, None if at is None else trace(case, at))

@@ -39,7 +39,7 @@ def _w_slice(span: Span, flip: bool, whole: bool) -> str:
     return f"{first}:{last - 1 if last else ''}:-1"
 
 
-def _indexed(name: str, letters: str, indexes: dict[str, str], order: str) -> str:
+def indexed(name: str, letters: str, indexes: dict[str, str], order: str) -> str:
     """Write ``name[...]`` with one index per axis, reordered so that the axes left run as order."""
     text = f"{name}[{', '.join(indexes[letter] for letter in letters)}]"
     left = "".join(letter for letter in letters if letter in order)
@@ -68,7 +68,7 @@ def x_part(found: Trace, channel: int | None = None, depth: int | None = None) -
             indexes[span.letter] = _slice(low + cells[0], low + cells[-1] + 1, span.step)
         else:
             indexes[span.letter] = _x_slice(span)
-    return _indexed("xp" if padded else "x", case.layout.x, indexes, _order(found, channel, depth))
+    return indexed("xp" if padded else "x", case.layout.x, indexes, _order(found, channel, depth))
 
 
 def w_part(found: Trace, channel: int | None = None, depth: int | None = None) -> str:
@@ -86,7 +86,7 @@ def w_part(found: Trace, channel: int | None = None, depth: int | None = None) -
         else:
             indexes[span.letter] = _w_slice(span, case.problem.flip, whole)
     order = _order(found, channel, depth)
-    return _indexed("w", case.layout.w, indexes, order.replace("C", "I"))
+    return indexed("w", case.layout.w, indexes, order.replace("C", "I"))
 
 
 def _channels(found: Trace, channel: int | None) -> str:

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
-from hwio.show.explain.expression import pad_line
+from hwio.show.explain import expression
+from hwio.show.explain.gradient_text import GATHERED, SCATTERED, SUMMED
+from hwio.show.explain.gradient_words import (
+    brackets,
+    cell_totals,
+    gathered_part,
+    gathered_rows,
+    notes,
+    pad_line,
+    scattered_rows,
+    spread_line,
+    tap_part,
+    tap_rows,
+    tap_totals,
+    title_of_dw,
+    title_of_dx,
+    verdict,
+)
 from hwio.show.explain.grids import grid_name, grids_of, shown_channels, shown_depths
 from hwio.show.explain.trace_words import (
     closing,
@@ -17,8 +35,10 @@ from hwio.show.explain.trace_words import (
     totals,
 )
 from hwio.show.html import element, rows, table_html
+from hwio.show.printing import number
 
 if TYPE_CHECKING:
+    from hwio.show.explain.gradient import GradientTrace
     from hwio.show.explain.trace import Trace
     from hwio.show.printing import Table
 
@@ -55,13 +75,12 @@ _FEW = 3  # columns of a grid that three beside each other have room for
 
 
 def html_part(
-    before: Sequence[Table], found: Trace | None, after: Sequence[Table], svg: str
+    before: Sequence[Table], shown: Sequence[str], after: Sequence[Table], svg: str = ""
 ) -> str:
-    """Put tables, trace and picture into one element that can stand in any page."""
+    """Put tables, what was traced and a picture into one element that can stand in any page."""
     parts = [f"<style>{_STYLE}</style>", svg]
     parts += [table_html(table) for table in before]
-    if found is not None:
-        parts += trace_html(found)
+    parts += shown
     parts += [table_html(table) for table in after]
     inner = "\n".join(part for part in parts if part)
     return f'<div class="hwio-explain">\n{inner}\n</div>'
@@ -71,26 +90,52 @@ def trace_html(found: Trace) -> list[str]:
     """Write the traced number: grids, sums and the code."""
     title = f"{name_of(found)} = Σ {terms(found)}"
     parts = [f"<h4>{element('code', title)}</h4>", element("p", place_in_words(found))]
-    needed = pad_line(found)
+    needed = expression.pad_line(found)
     parts += [f"<p>with {element('code', needed)}</p>"] if needed else []
     if found.window is None:
         parts.append(f"<table>{rows(meeting_rows(found))}</table>")
     else:
         full, listed = shown_channels(found)
-        parts += [_channel(found, c, d) for c in range(full) for d in shown_depths(found)]
+        for c, d in product(range(full), shown_depths(found)):
+            parts.append(_grids(grid_name(found, c, d), grids_of(found, c, d)))
         sums = [*sum_rows(found, 0, listed), *totals(found)]
         parts.append(f"<table class='sums'>{rows(sums)}</table>")
     return parts + [f"<p>{element('code', line)}</p>" for line in closing(found)]
 
 
-def _channel(found: Trace, c: int, d: int | None) -> str:
-    """Write window × filter = products of one channel; a narrow page puts them below each other."""
+def gradient_html(found: GradientTrace) -> list[str]:
+    """Write the traced gradients: both views of dx, then dw and db."""
+    parts = [f"<h4>{element('code', title_of_dx(found))}</h4>"]
+    parts += [element("p", line) for line in (*notes(found), SCATTERED)]
+    seen = [*scattered_rows(found)]
+    seen += [("sum", "", "", number(found.cell.scattered))] if found.known else []
+    parts.append(f"<table class='sums'>{rows(seen)}</table>")
+    parts += [element("p", GATHERED), f"<p>{element('code', spread_line(found))}</p>"]
+    parts += [_grids(row.name, row.grids) for row in gathered_rows(found)]
+    parts += [f"<table class='sums'>{rows(cell_totals(found))}</table>"] if found.known else []
+    parts += [element("p", line) for line in brackets(found)]
+    parts.append(f"<p>{element('code', _code(gathered_part(found, None)))}</p>")
+    parts += [f"<h4>{element('code', title_of_dw(found))}</h4>", element("p", SUMMED)]
+    parts += [f"<p>{element('code', pad_line(found))}</p>"] if pad_line(found) else []
+    parts += [_grids(row.name, row.grids) for row in tap_rows(found)]
+    parts += [f"<table class='sums'>{rows(tap_totals(found))}</table>"] if found.known else []
+    parts.append(f"<p>{element('code', _code(tap_part(found, None)))}</p>")
+    return parts + [element("p", line) for line in (verdict(found) if found.known else [])]
+
+
+def _code(factors: tuple[str, str]) -> str:
+    """Write the sum of a product as code."""
+    return f"np.sum({' * '.join(factors)})"
+
+
+def _grids(name: str, grids: list[tuple[str, list[list[str]]]]) -> str:
+    """Write window × filter = products; a narrow page puts them below each other."""
     cells = []
-    for sign, (label, grid) in zip(["", "×", "="], grids_of(found, c, d), strict=False):
+    for sign, (label, grid) in zip(["", "×", "="], grids, strict=False):
         before = f'<div class="sign">{sign}</div>' if sign else ""
         cells.append(f'<div class="pair">{before}{_grid(label, grid)}</div>')
-    name = element("div", grid_name(found, c, d), 'class="name"')
-    return f'<div class="channel">{name}{"".join(cells)}</div>'
+    named = element("div", name, 'class="name"')
+    return f'<div class="channel">{named}{"".join(cells)}</div>'
 
 
 def _grid(label: str, cells: list[list[str]]) -> str:

@@ -8,6 +8,7 @@ them is replaced. The words around the tables are written by hand.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import textwrap
@@ -279,11 +280,46 @@ def functions() -> str:
     return "\n".join(_function(name) for name in names)
 
 
+def lab() -> str:
+    """Describe the course's functions from their docstrings."""
+    names = [n for n, f in vars(hwio.lab).items() if inspect.isfunction(f) and n[0] != "_"]
+    own = [n for n in names if getattr(hwio.lab, n).__module__ == "hwio.lab"]
+    return "\n".join(_described(f"lab.{n}", getattr(hwio.lab, n)) for n in own)
+
+
+def prepared() -> str:
+    """Describe what a prepared layer does."""
+    return _described("Prepared.grad", hwio.Prepared.grad)
+
+
+def bridges() -> str:
+    """Describe the bridges from their source: the libraries need not be there."""
+    parts = []
+    for name in ("torch", "jax"):
+        path = Path(hwio.__file__).parent / "interop" / f"{name}.py"
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "conv")
+        call, says = "conv(x, w, b=None, **options)", ast.get_docstring(found) or ""
+        text = _document(f"interop.{name}.conv", f"interop.{name}.{call}", says)
+        setup = f"<!-- needs: {name} -->\n```python\nfrom hwio.interop.{name} import conv\n```\n\n"
+        parts.append(text.replace("```pycon", f"{setup}<!-- needs: {name} -->\n```pycon"))
+    return "\n".join(parts)
+
+
 def _function(name: str) -> str:
     """Turn one numpydoc docstring into Markdown."""
-    function = getattr(hwio, name)
-    parts = re.split(r"\n\n?(\w[\w ]+)\n-{3,}\n", "\n" + (inspect.getdoc(function) or ""))
-    call = textwrap.wrap(_signature(name, function), 96, subsequent_indent=" " * (len(name) + 1))
+    return _described(name, getattr(hwio, name))
+
+
+def _described(name: str, function: Callable[..., object]) -> str:
+    """Describe a function under a name of its own."""
+    return _document(name, _signature(name, function), inspect.getdoc(function) or "")
+
+
+def _document(name: str, signature: str, says: str) -> str:
+    """Turn a signature and a numpydoc docstring into Markdown."""
+    parts = re.split(r"\n\n?(\w[\w ]+)\n-{3,}\n", "\n" + says)
+    call = textwrap.wrap(signature, 96, subsequent_indent=" " * (len(name) + 1))
     lines = [f"## hwio.{name}", "", "```text", *call, "```", "", parts[0].strip()]
     for section, text in zip(parts[1::2], parts[2::2], strict=True):
         if section in ("Parameters", "Returns", "Raises"):
@@ -318,11 +354,13 @@ def _first(head: str) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "activation_layouts": activation_layouts,
     "bounds": bounds,
+    "bridges": bridges,
     "dtypes": dtypes,
     "functions": functions,
     "gradient_bounds": gradient_bounds,
     "gradients": gradients,
     "kernels": kernels,
+    "lab": lab,
     "method_facts": method_facts,
     "methods": methods,
     "padding_arithmetic": padding_arithmetic,
@@ -331,6 +369,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "paddings": paddings,
     "pool_bounds": pool_bounds,
     "precisions": precisions,
+    "prepared": prepared,
     "refused_dtypes": refused_dtypes,
     "weight_layouts": weight_layouts,
 }

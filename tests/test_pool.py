@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hwio
+from hwio.ops import pool_check
 from hwio.pooling import POOL_METHODS, SUM
 from hwio.pooling.accuracy import average_bound, power_bound, spread_bound
 from hwio.pooling.divisor import divisor
@@ -395,3 +396,37 @@ def test_random_poolings_are_the_same_in_every_way(case):
             assert dx.sum() == dy.sum() or ties == "all"
             same = hwio.max_pool_grad(x, dy, case.window, ties=ties, method="loop", **case.options)
             np.testing.assert_array_equal(dx, same)
+
+
+# ---------------------------------------------------------------- repeated calls
+
+
+def test_options_of_one_call_do_not_reach_another():
+    x = np.arange(36.0).reshape(1, 6, 6, 1)
+    calls = [{}, {"stride": 1}, {"padding": 1}, {"ceil_mode": True}, {"dilation": 2}]
+    calls += [{"stride": [1, 2]}, {"stride": (2, 1)}, {"method": "loop"}]
+    cold = []
+    for options in calls:
+        pool_check._KNOWN.clear()
+        cold.append(hwio.max_pool(x, 2, **options))
+    for _ in range(2):
+        for options, wanted in zip(calls, cold, strict=True):
+            np.testing.assert_array_equal(hwio.max_pool(x, 2, **options), wanted)
+    for wrong in ({"stride": True}, {"ceil_mode": 1}, {"stride": 1.0}):  # which equal good ones
+        with pytest.raises(hwio.ArgumentTypeError):
+            hwio.max_pool(x, 2, **wrong)
+
+
+def test_a_list_that_changes_is_read_anew():
+    x, steps = np.arange(36.0).reshape(1, 6, 6, 1), [1, 1]
+    assert hwio.max_pool(x, 2, stride=steps).shape == (1, 5, 5, 1)
+    steps[0] = 2
+    assert hwio.max_pool(x, 2, stride=steps).shape == (1, 3, 5, 1)
+
+
+def test_no_more_calls_are_remembered_than_fit(monkeypatch):
+    monkeypatch.setattr(pool_check, "_KNOWN_MOST", 5)
+    pool_check._KNOWN.clear()
+    for wide in range(2, 20):
+        assert hwio.max_pool(np.ones((1, 4, wide, 1)), 2).shape == (1, 2, wide // 2, 1)
+        assert len(pool_check._KNOWN) <= 5

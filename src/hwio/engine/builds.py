@@ -18,12 +18,15 @@ from hwio.engine.tiles import (
     DEPTHWISE,
     DIRECT,
     PAIRS,
+    POOLING_KINDS,
+    POOLING_PIXELS,
     RUNS,
     WIDE_RUN,
     WINOGRAD,
     Block,
     depthwise_block,
     line_block,
+    pooling_symbol,
 )
 
 FLOATS = ("f4", "f8")
@@ -120,6 +123,15 @@ def _packing(vector_bytes: int) -> Iterator[Build]:
         yield Build("packing", f"packing_{kind}_{lanes}_{nrv}", (kind, lanes, nrv))
 
 
+def _pooling(vector_bytes: int) -> Iterator[Build]:
+    """Yield what reduces windows, for each number type."""
+    for task, kinds in POOLING_KINDS.items():
+        for kind in kinds:
+            lanes, pixels = vector_bytes // int(kind[1]), POOLING_PIXELS[vector_bytes]
+            symbol = pooling_symbol(task, kind, vector_bytes)
+            yield Build("pooling", symbol, (task, kind, lanes, pixels))
+
+
 def _weaving(vector_bytes: int) -> Iterator[Build]:
     """Yield the packing of whole numbers for each width of a panel."""
     for kind, lanes, nrv in dict.fromkeys(
@@ -159,6 +171,7 @@ BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "unpacked": _unpacked,
     "depthwise": _depthwise,
     "winograd": _winograd,
+    "pooling": _pooling,
     "planes": _planes,
     "split": _split,
     "tile_forms": _tile_forms,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 _FASTCALL = 0x80
-_DATA, _DIMENSIONS = 16, 32  # as in kernels.tiny
+DATA, _DIMENSIONS = 16, 32  # as in kernels.tiny
 _KEPT: list[Any] = []  # definitions live as long as the process
 
 
@@ -56,7 +56,7 @@ def builtins_serve() -> bool:
     def word(address: int) -> int:
         return ctypes.c_int64.from_address(address).value
 
-    if word(id(probe) + _DATA) != probe.ctypes.data or word(word(id(probe) + _DIMENSIONS)) != 5:
+    if word(id(probe) + DATA) != probe.ctypes.data or word(word(id(probe) + _DIMENSIONS)) != 5:
         return False
     before = word(id(probe)) & 0xFFFFFFFF
     other = [probe, probe, probe]

@@ -38,3 +38,18 @@ SPLIT_FIELDS = (  # of kernels/split.py
     "channels", "group_bytes", "chunks", "chunk_bytes",
     "filters", "y_step", "panels", "panel_group",
 )  # fmt: skip
+
+POOLING_FIELDS = (  # of kernels/pooling.py
+    "x", "y",
+    "kernel",  # the kernel's own address, for launch/held.py
+    "pixels",  # output pixels of all images
+    "out_d", "out_h", "out_w", "in_d", "in_h", "in_w", "kernel_d", "kernel_h", "kernel_w",
+    "stride_d", "stride_h", "stride_w", "dilation_d", "dilation_h", "dilation_w",
+    "low_d", "low_h", "low_w",
+    "x_n", "x_d", "x_h", "x_w", "channels", "y_step",
+    "divisors", "divisor_step",  # what each pixel of an image is divided by; 0 if all by one
+    "inner", "outer",  # the pixels of a row from ``inner`` on, before ``outer``, miss no tap on W
+    "piece", "pieces",  # pixels of a row that go together, pieces of a row
+    "tiles",  # pieces of a task
+)  # fmt: skip
+POOLING_AT = {name: 8 * n for n, name in enumerate(POOLING_FIELDS)}

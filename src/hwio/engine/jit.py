@@ -87,7 +87,9 @@ def lower(function: Callable[..., Any], arguments: int, symbol: str) -> str:
     assert native is not None
     end = text.index("\n}\n", head.start()) + 3
     text = text[: head.start()] + text[end:]
-    text = re.sub(r"(?m)^define (?:noundef )?(?:range\([^)]*\) )?i32", "define internal i32", text)
+    # what a kernel calls is its own: two kernels' helpers may bear one name, and loaded code is one space
+    inner = r"(?m)^define (?:linkonce_odr )?(?:noundef )?(?:range\([^)]*\) )?i32"
+    text = re.sub(inner, "define internal i32", text)
     names = ", ".join(f"i64 %a{n}" for n in range(arguments))
     return optimised(f"""{text}
 define void @{symbol}({names}) {{

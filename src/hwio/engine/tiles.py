@@ -33,6 +33,13 @@ WINOGRAD = {
     32: ((6, 2), (4, 2)),
     16: ((6, 2), (4, 2)),
 }
+# vector bytes -> pixels of a row that are pooled at once, each with up to four vectors of channels
+POOLING_PIXELS = {64: 4, 32: 2, 16: 2}
+# what a window is reduced to -> number types
+POOLING_KINDS = {
+    "max": ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"),
+    "mean": ("f4", "f8"),
+}
 LINE_VECTORS = 8  # sums that hide the time of a multiply-add
 RUNS = {3: 3, 5: 5, 7: 5}  # width of a kernel -> taps that are taken at once; wider ones: WIDE_RUN
 WIDE_RUN = 5
@@ -137,6 +144,11 @@ def winograd_block(kind: str, vector_bytes: int, tiles: int, filters: int, m: in
         return work * (1 + 0.5 * (1 / mr + 1 / (4 * nrv)))
 
     return Block(kind, lanes, *min(WINOGRAD[vector_bytes], key=cost), (m,))
+
+
+def pooling_symbol(task: str, kind: str, vector_bytes: int) -> str:
+    """Return the compiled function's name, as in ``pooling_max_f4_16_4``."""
+    return f"pooling_{task}_{kind}_{vector_bytes // int(kind[1])}_{POOLING_PIXELS[vector_bytes]}"
 
 
 def line_block(kind: str, vector_bytes: int, channels: int) -> Block:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
+from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
@@ -127,11 +128,11 @@ def conv(
             key = (
                 x.shape, x.strides, x.dtype, w.shape, w.strides, w.dtype,
                 None if b is None else (b.shape, b.strides, b.dtype),
-                stride if type(stride) is int else _apart(stride),
-                padding if type(padding) is str else _apart(padding),
-                dilation if type(dilation) is int else _apart(dilation),
-                groups if type(groups) is int else _apart(groups),
-                activation if activation is None else _apart(activation),
+                stride if type(stride) is int else apart(stride),
+                padding if type(padding) is str else apart(padding),
+                dilation if type(dilation) is int else apart(dilation),
+                groups if type(groups) is int else apart(groups),
+                activation if activation is None else apart(activation),
                 layout, flip, type(flip), method, precision, padding_mode, out_dtype,
                 memory_limit, type(memory_limit),
             )  # fmt: skip
@@ -158,7 +159,7 @@ def conv(
         stride, padding, dilation, groups, activation, layout, flip, method, precision,
         padding_mode, out_dtype, memory_limit,
     )  # fmt: skip
-    if key is not None and all(map(_is_fixed, options)):
+    if key is not None and all(map(is_fixed, options)):
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
         _KNOWN[key] = quick_call(problem, x, w, b), problem
@@ -170,17 +171,3 @@ _READ = inspect.signature(conv)
 conv.__signature__ = _READ.replace(  # type: ignore[attr-defined]
     parameters=[p for p in _READ.parameters.values() if p.kind is not p.VAR_KEYWORD]
 )
-
-
-def _apart(option: Any) -> Any:
-    """Return a key for an option that tells 1 from True and from 1.0, however nested."""
-    if isinstance(option, tuple | list):
-        return (type(option), *map(_apart, option))
-    return type(option), option
-
-
-def _is_fixed(option: Any) -> bool:
-    """Tell whether an option can't change its value while it keeps its hash."""
-    if isinstance(option, tuple | list):  # the key holds what is in it
-        return all(map(_is_fixed, option))
-    return option is None or isinstance(option, int | float | str | type | np.generic | np.dtype)

@@ -21,7 +21,13 @@ from hwio.ops.pool_check import (
     refuse_complex,
 )
 from hwio.ops.pool_keywords import OPTIONS, check_pool_keywords, readable
-from hwio.ops.pool_ways import canonical_x, find_places, reduce_windows, stored_y
+from hwio.ops.pool_ways import (
+    average_windows,
+    canonical_x,
+    find_places,
+    reduce_windows,
+    stored_y,
+)
 from hwio.pooling import MAX, SUM
 from hwio.pooling.divisor import divisor
 from hwio.shapes.counts import check_int
@@ -226,8 +232,7 @@ def avg_pool(
     )  # fmt: skip
     if out is not None:
         check_pool_out(out, problem.y_shape, problem.layout.y, result)
-    y = _sums(problem, canonical_x(problem, native(x)), result)
-    y /= divisor(problem.geometry, problem.padding, counts).astype(y.real.dtype)
+    y = _means(problem, canonical_x(problem, native(x)), result, counts)
     return stored_y(problem, rounded(y, result), out)
 
 
@@ -298,17 +303,16 @@ def mean_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64) if dtype.kind in "iu" else dtype.newbyteorder("=")
 
 
-def _sums(problem: PoolProblem, x: Array, result: np.dtype[Any]) -> Array:
-    """Sum every window of x (n, *in, c), in a dtype that can be divided."""
-    if x.dtype.kind in "iu":
-        bound = problem.geometry.depth * largest(x)
-        unsigned = x.dtype.kind == "u"
-        compute = compute_dtype(bound, result, transforms=False, unsigned=unsigned) or result
-    else:
-        compute = float_compute(result)
-    with np.errstate(over="ignore", invalid="ignore"):  # Inf and NaN as they come
-        y = reduce_windows(problem, x.astype(compute, copy=False), SUM)
-    return y.astype(float_compute(result), copy=False)
+def _means(problem: PoolProblem, x: Array, result: np.dtype[Any], counts: bool) -> Array:
+    """Return the mean of every window of x (n, *in, c), in the dtype to compute in."""
+    compute = float_compute(result)
+    if x.dtype.kind not in "iu":
+        return average_windows(problem, x.astype(compute, copy=False), counts)
+    bound, unsigned = problem.geometry.depth * largest(x), x.dtype.kind == "u"
+    exact = compute_dtype(bound, result, transforms=False, unsigned=unsigned) or result
+    y = reduce_windows(problem, x.astype(exact), SUM).astype(compute, copy=False)
+    y /= divisor(problem.geometry, problem.padding, counts)
+    return y
 
 
 def _root(sums: Array, p: int) -> Array:

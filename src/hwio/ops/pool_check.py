@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from hwio.errors import (
     word,
 )
 from hwio.ops.arrays import as_array, is_shape
+from hwio.ops.keys import apart, is_fixed
 from hwio.ops.memory import check_memory, check_output, size, stored_shape
 from hwio.pooling import POOL_METHODS
 from hwio.shapes.counts import entries_of, per_axis
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 NO_MAXIMUM = "padding is minus infinity for a maximum, so such a window has none"
 NO_MEAN = "padding does not count, so such a window has no mean"
+# Checked poolings by shape and options: a repeated call checks nothing again.
+_KNOWN: dict[Any, PoolProblem] = {}
+_KNOWN_MOST = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,15 @@ class PoolProblem:
         As it was asked for, one (low, high) per axis.
     method : str
         "auto" or a key of ``POOL_METHODS``.
+    kept : dict
+        What a compiled way keeps from call to call.
     """
 
     layout: Layout
     geometry: Geometry
     padding: Pads
     method: str
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def y_shape(self) -> Shape:
@@ -97,6 +104,37 @@ def check_pool(
     HwioError
         Whichever names the first thing that is wrong.
     """
+    options = (
+        window, stride, padding, dilation, ceil_mode, layout, method, itemsize, why, way_out,
+    )  # fmt: skip
+    try:
+        key = (x_shape, *map(apart, options))
+        found = _KNOWN.get(key)
+    except (TypeError, RecursionError):  # an option that does not hash, or holds itself
+        return _checked(x_shape, *options)
+    if found is None:
+        found = _checked(x_shape, *options)
+        if all(map(is_fixed, options)):
+            if len(_KNOWN) >= _KNOWN_MOST:
+                _KNOWN.clear()
+            _KNOWN[key] = found
+    return found
+
+
+def _checked(
+    x_shape: Shape,
+    window: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: Any,
+    layout: Any,
+    method: Any,
+    itemsize: int,
+    why: str | None,
+    way_out: str | None,
+) -> PoolProblem:
+    """Check what is not known yet."""
     if window is None:
         facts = ["window counts the cells of x, on each axis, that make one number of y"]
         raise ArgumentTypeError(word("window is missing: None is no size", facts, "window=2"))

@@ -1,15 +1,19 @@
 """The one place where a pooling is computed: all four tasks, on canonical arrays.
 
 Every public function of pooling ends here, with x (n, *in, c) in the dtype of the computation. A
-compiled kernel belongs here too: each task asks ``_way`` which way to take, and nothing above or
-below has to know.
+compiled kernel is tried first; where there is none, ``_way`` says which readable way to take. The
+numbers are the same, so nothing above or below has to know.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwio.pooling import FASTEST, POOL_METHODS
+import numpy as np
+
+from hwio.ops.pool_compiled import compiled_windows
+from hwio.pooling import FASTEST, POOL_METHODS, SUM
+from hwio.pooling.divisor import divisor
 from hwio.shapes.layout import as_view
 
 if TYPE_CHECKING:
@@ -20,7 +24,19 @@ if TYPE_CHECKING:
 
 def reduce_windows(problem: PoolProblem, x: Array, reduction: Reduction) -> Array:
     """Reduce every window of x (n, *in, c) to one number; (n, *out, c)."""
-    return _way(problem).reduce(x, problem.geometry, reduction)
+    y = compiled_windows(problem, x, reduction)
+    return _way(problem).reduce(x, problem.geometry, reduction) if y is None else y
+
+
+def average_windows(problem: PoolProblem, x: Array, count_include_pad: bool) -> Array:
+    """Return the mean of every window of x (n, *in, c), floats; (n, *out, c)."""
+    y = compiled_windows(problem, x, SUM, count_include_pad)
+    if y is None:
+        with np.errstate(over="ignore", invalid="ignore"):  # Inf and NaN as they come
+            y = _way(problem).reduce(x, problem.geometry, SUM)
+        by = divisor(problem.geometry, problem.padding, count_include_pad)
+        y /= by.astype(y.real.dtype)
+    return y
 
 
 def find_places(problem: PoolProblem, x: Array) -> Array:

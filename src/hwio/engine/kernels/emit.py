@@ -52,11 +52,52 @@ def number(value: int) -> ir.Constant:
     return ir.Constant(I64, value)
 
 
-class Emitter:
+class Loops:
+    """Emits loops, whatever is in them."""
+
+    def __init__(self, builder) -> None:
+        self.b = builder
+
+    def splat(self, scalar, count):
+        """Copy a scalar into all lanes."""
+        kind = ir.VectorType(scalar.type, count)
+        empty = ir.Constant(kind, ir.Undefined)
+        one = self.b.insert_element(empty, scalar, ir.Constant(I32, 0))
+        return self.b.shuffle_vector(
+            one, empty, ir.Constant(ir.VectorType(I32, count), [0] * count)
+        )
+
+    def loop(self, start, stop, step, carried, body):
+        """Emit ``for n in range(start, stop, step)`` with carried values; return them after."""
+        b = self.b
+        head = b.block
+        inside, after = b.append_basic_block("loop"), b.append_basic_block("after")
+        b.cbranch(b.icmp_signed("<", start, stop), inside, after)
+        b.position_at_end(inside)
+        n = b.phi(I64)
+        n.add_incoming(start, head)
+        phis = [b.phi(value.type) for value in carried]
+        for phi, value in zip(phis, carried, strict=True):
+            phi.add_incoming(value, head)
+        new = body(n, list(phis))
+        following, end = b.add(n, step), b.block
+        n.add_incoming(following, end)
+        for phi, value in zip(phis, new, strict=True):
+            phi.add_incoming(value, end)
+        b.cbranch(b.icmp_signed("<", following, stop), inside, after)
+        b.position_at_end(after)
+        results = [b.phi(value.type) for value in carried]
+        for phi, first, last in zip(results, carried, new, strict=True):
+            phi.add_incoming(first, head)
+            phi.add_incoming(last, end)
+        return results
+
+
+class Emitter(Loops):
     """Emits the instructions of one register block."""
 
     def __init__(self, builder, tile: Tile) -> None:
-        self.b = builder
+        super().__init__(builder)
         self.tile = tile
         vector, floats = tile.vector, tile.kind in FLOATS
         width = f"v{tile.lanes}{'f' if floats else 'i'}{tile.size * 8}"
@@ -68,15 +109,6 @@ class Emitter:
 
     def _declare(self, name, result, kinds):
         return cgutils.get_or_insert_function(self.b.module, ir.FunctionType(result, kinds), name)
-
-    def splat(self, scalar, count):
-        """Copy a scalar into all lanes."""
-        kind = ir.VectorType(scalar.type, count)
-        empty = ir.Constant(kind, ir.Undefined)
-        one = self.b.insert_element(empty, scalar, ir.Constant(I32, 0))
-        return self.b.shuffle_vector(
-            one, empty, ir.Constant(ir.VectorType(I32, count), [0] * count)
-        )
 
     def vector_at(self, address, v):
         """Load vector v behind an address."""
@@ -103,31 +135,6 @@ class Emitter:
         name, kinds = "llvm.prefetch.p0", [where.type, I32, I32, I32]
         to_read, second_level, data = (ir.Constant(I32, n) for n in (0, 2, 1))
         self.b.call(self._declare(name, ir.VoidType(), kinds), [where, to_read, second_level, data])
-
-    def loop(self, start, stop, step, carried, body):
-        """Emit ``for n in range(start, stop, step)`` with carried values; return them after."""
-        b = self.b
-        head = b.block
-        inside, after = b.append_basic_block("loop"), b.append_basic_block("after")
-        b.cbranch(b.icmp_signed("<", start, stop), inside, after)
-        b.position_at_end(inside)
-        n = b.phi(I64)
-        n.add_incoming(start, head)
-        phis = [b.phi(value.type) for value in carried]
-        for phi, value in zip(phis, carried, strict=True):
-            phi.add_incoming(value, head)
-        new = body(n, list(phis))
-        following, end = b.add(n, step), b.block
-        n.add_incoming(following, end)
-        for phi, value in zip(phis, new, strict=True):
-            phi.add_incoming(value, end)
-        b.cbranch(b.icmp_signed("<", following, stop), inside, after)
-        b.position_at_end(after)
-        results = [b.phi(value.type) for value in carried]
-        for phi, first, last in zip(results, carried, new, strict=True):
-            phi.add_incoming(first, head)
-            phi.add_incoming(last, end)
-        return results
 
     def finish(self, sums, bias, ends, vectors):
         """Add the bias of every ``vectors`` sums, cut at the activation's ends; a NaN stays one."""

@@ -53,8 +53,9 @@ def gradient_lines(found: GradientTrace) -> list[list[str]]:
     groups[-1] += _grids(tap_rows(found))
     if found.known:
         groups[-1] += _totals(tap_totals(found))
+        groups[-1] += ["     (…): padding"] if pad_line(found) else []
     groups[-1] += wrapped(f"     in NumPy:  np.sum({' * '.join(tap_part(found, None))})")
-    groups.append([f"db[{found.tap.filter}] = Σ dy of filter {found.tap.filter}" + _bias(found)])
+    groups.append([bias_line(found)])
     return [*groups, verdict(found)] if found.known else groups
 
 
@@ -81,9 +82,11 @@ def _padding(found: GradientTrace) -> list[str]:
     return [f"     {line}"] if line else []
 
 
-def _bias(found: GradientTrace) -> str:
-    """Return the number of db."""
-    return "" if found.bias is None else f" = {number(found.bias)}"
+def bias_line(found: GradientTrace) -> str:
+    """Write db of the filter, and its number where there is one."""
+    k = found.tap.filter
+    value = "" if found.bias is None else f" = {number(found.bias)}"
+    return f"db[{k}] = Σ dy of filter {k}{value}"
 
 
 def _grids(rows: list[GridRow]) -> list[str]:

@@ -29,7 +29,8 @@ def name_of(name: str, at: tuple[int, ...]) -> str:
 def title_of_dx(found: GradientTrace) -> str:
     """Name the number of dx and its place."""
     place = found.cell.place
-    where = ", ".join(f"{_NAMES[a]} {place[a]}" for a in "NDHWC" if a in place)
+    names = _NAMES | ({"W": "position"} if found.case.geo.ndim == 1 else {})
+    where = ", ".join(f"{names[a]} {place[a]}" for a in "NDHWC" if a in place)
     return f"{name_of('dx', found.cell.at)}    {where} of x"
 
 
@@ -262,22 +263,23 @@ def brackets(found: GradientTrace) -> list[str]:
     return ["(0): no dy there, between strides or outside y"] if found.cell.empty.any() else []
 
 
-def cell_totals(found: GradientTrace) -> list[tuple[str, str]]:
-    """Return the sums that close the second view."""
+def cell_totals(found: GradientTrace, all_of_them: bool = False) -> list[tuple[str, str]]:
+    """Return the sums that close the second view: of what has no grids, or of all."""
     cell = found.cell
     count = len(cell.filters)
-    first = count if count <= MOST_CHANNELS else FULL_OF_MANY
+    first = 0 if all_of_them else count if count <= MOST_CHANNELS else FULL_OF_MANY
     rows = rest_rows("k", first, cell.filters, cell.sums)
     if any(met.copy for met in cell.meetings):
         rows.append(("copies of the cell in the padding, likewise", number(cell.copies)))
     return [*rows, ("sum", number(cell.gathered))]
 
 
-def tap_totals(found: GradientTrace) -> list[tuple[str, str]]:
-    """Return the sums that close dw."""
+def tap_totals(found: GradientTrace, all_of_them: bool = False) -> list[tuple[str, str]]:
+    """Return the sums that close dw: of images that have no grids, or of all."""
     tap: TapTrace = found.tap
     sums = tap.sums
-    rows = rest_rows("n", min(len(sums), FULL_OF_MANY), range(len(sums)), sums)
+    first = 0 if all_of_them else min(len(sums), FULL_OF_MANY)
+    rows = rest_rows("n", first, range(len(sums)), sums)
     return [*rows, ("sum", number(tap.total))]
 
 
@@ -285,12 +287,14 @@ def verdict(found: GradientTrace) -> list[str]:
     """Say whether the views agree, and what ``conv_grad`` has there."""
     cell: CellTrace = found.cell
     tap = found.tap
-    views = f"scattered {number(cell.scattered)}   gathered {number(cell.gathered)}"
+    dx, dw = name_of("dx", cell.at), name_of("dw", tap.at)
+    wide = max(len(dx), len(dw))
+    views = f"{dx:{wide}}   scattered {number(cell.scattered)}   gathered {number(cell.gathered)}"
     if cell.check is None:
-        return [f"{views}   (too large to run conv_grad beside it)"]
+        return [views, "x is too large to run hwio.conv_grad beside it"]
     said = "they agree" if found.agree else "they DISAGREE: please report it"
     return [
-        f"{views}   {name_of('conv_grad dx', cell.at)} {number(cell.check)}",
-        f"summed {number(tap.total)}   {name_of('conv_grad dw', tap.at)} {number(tap.check)}",
+        f"{views}   conv_grad {number(cell.check)}",
+        f"{dw:{wide}}   summed {number(tap.total)}   conv_grad {number(tap.check)}",
         said,
     ]

@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from hwio.show.explain import expression
-from hwio.show.explain.gradient_text import GATHERED, SCATTERED, SUMMED
+from hwio.show.explain.gradient_text import GATHERED, SCATTERED, SUMMED, bias_line
 from hwio.show.explain.gradient_words import (
     brackets,
     cell_totals,
@@ -112,14 +112,17 @@ def gradient_html(found: GradientTrace) -> list[str]:
     parts.append(f"<table class='sums'>{rows(seen)}</table>")
     parts += [element("p", GATHERED), f"<p>{element('code', spread_line(found))}</p>"]
     parts += [_grids(row.name, row.grids) for row in gathered_rows(found)]
-    parts += [f"<table class='sums'>{rows(cell_totals(found))}</table>"] if found.known else []
+    parts += (
+        [f"<table class='sums'>{rows(cell_totals(found, True))}</table>"] if found.known else []
+    )
     parts += [element("p", line) for line in brackets(found)]
     parts.append(f"<p>{element('code', _code(gathered_part(found, None)))}</p>")
     parts += [f"<h4>{element('code', title_of_dw(found))}</h4>", element("p", SUMMED)]
     parts += [f"<p>{element('code', pad_line(found))}</p>"] if pad_line(found) else []
     parts += [_grids(row.name, row.grids) for row in tap_rows(found)]
-    parts += [f"<table class='sums'>{rows(tap_totals(found))}</table>"] if found.known else []
+    parts += [f"<table class='sums'>{rows(tap_totals(found, True))}</table>"] if found.known else []
     parts.append(f"<p>{element('code', _code(tap_part(found, None)))}</p>")
+    parts.append(f"<h4>{element('code', bias_line(found))}</h4>")
     return parts + [element("p", line) for line in (verdict(found) if found.known else [])]
 
 

@@ -1,0 +1,76 @@
+"""Pool by a compiled kernel, where there is one: the same numbers as ``pool_taps``, to the last bit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwio.engine import give_up, refusal
+from hwio.pooling import MAX
+from hwio.pooling.divisor import divisor
+
+if TYPE_CHECKING:
+    from hwio.ops.pool_check import PoolProblem
+    from hwio.pooling import Reduction
+    from hwio.types import Array
+
+
+def compiled_windows(
+    problem: PoolProblem, x: Array, reduction: Reduction, counts: bool | None = None
+) -> Array | None:
+    """Reduce every window of x (n, *in, c); None where NumPy has to serve.
+
+    Parameters
+    ----------
+    problem : PoolProblem
+    x : array, shape (n, *in, c)
+        Other orders in memory are NumPy's, which keeps them.
+    reduction : Reduction
+    counts : bool, optional
+        To divide sums: whether cells of the padding count.
+
+    Returns
+    -------
+    array, shape (n, *out, c), or None
+    """
+    if problem.method != "auto" or not x.flags.c_contiguous or refusal() is not None:
+        return None
+    if x.dtype == np.float16 and reduction is MAX:  # NumPy's own maximum of halves is slow
+        y = compiled_windows(problem, x.astype(np.float32), reduction)
+        return None if y is None else y.astype(np.float16)
+    # here and not above: it loads llvmlite, which `import hwio` must not
+    from hwio.engine.launch import pooling
+
+    try:
+        launch = _launch(pooling, problem, x.dtype, reduction, counts)
+        return None if launch is None else pooling.run(launch, x, problem.geometry.y_shape)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
+        give_up(error)
+        return None
+
+
+def _launch(
+    pooling: Any,
+    problem: PoolProblem,
+    dtype: np.dtype[Any],
+    reduction: Reduction,
+    counts: bool | None,
+) -> Any:
+    """Return the launch that the problem has kept, or a new one; None where there is no kernel."""
+    from hwio.engine.threads import get_num_threads
+
+    threads = get_num_threads()
+    key = (reduction.name, dtype.char, counts, threads)
+    if key in problem.kept:
+        return problem.kept[key]
+    geo, kind = problem.geometry, dtype.str[1:]
+    task = "max" if reduction is MAX else "mean"
+    launch = None
+    if pooling.refusal_of(task, geo, kind) is None:
+        by = np.ones(1) if counts is None else divisor(geo, problem.padding, counts)
+        launch = pooling.launch_of(task, geo, kind, by.astype(dtype), threads)
+    problem.kept[key] = launch
+    return launch

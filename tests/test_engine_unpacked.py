@@ -30,13 +30,13 @@ def launched(monkeypatch):
     """Collect what is launched."""
     from hwio.engine.launch import spatial
 
-    names, start = [], spatial.start
+    names, starter = [], spatial.starter
 
     def counted(packed, *rest):
         names.append(packed.kernel)
-        start(packed, *rest)
+        return starter(packed, *rest)
 
-    monkeypatch.setattr(spatial, "start", counted)
+    monkeypatch.setattr(spatial, "starter", counted)
     return names
 
 
@@ -51,7 +51,7 @@ def test_it_gives_the_bits_of_packed_weights(name, dtype, launched):
     y = hwio.conv(x, w, b, **options)
     assert launched == ["unpacked"]
     packed = hwio.prepare(w, b, **options)(x)
-    assert launched == ["unpacked", "direct"]
+    assert set(launched[1:]) == {"direct"}
     assert y.tobytes() == packed.tobytes()
 
 

@@ -104,7 +104,7 @@ class _Weights:
         ``smallest`` is the least geometry of the call.
         """
         from hwio.engine import amx
-        from hwio.engine.launch import planes, spatial, split, winograd
+        from hwio.engine.launch import split
 
         fused = self.problem.compute is not None
         clip = self.problem.clip if fused else None
@@ -112,11 +112,9 @@ class _Weights:
         if small and _unrolled(geo, x, self.w, self._bias(fused), clip, y):
             return
         kernel = self.problem.plan.kernel or ""
-        launch = {"planes": planes, **dict.fromkeys(winograd.OUTPUTS, winograd)}.get(
-            kernel, spatial
-        )
+        launch = launcher(kernel)
         if self.packed is None:
-            self.packed = self._pack(launch, smallest, fused)
+            self.packed = self.pack(launch, smallest, fused)
         if kernel in PARTS:
             bad = split.run_into(self.packed, x, geo, clip, y, amx.form())
         else:
@@ -128,7 +126,7 @@ class _Weights:
         """Return the bias that is part of the kernel."""
         return self.b.reshape(-1).astype(self.compute) if fused and self.b is not None else None
 
-    def _pack(self, launch: Any, geo: Geometry, fused: bool) -> Any:
+    def pack(self, launch: Any, geo: Geometry, fused: bool) -> Any:
         """Return packed weights, which ``packs`` keeps from call to call."""
         from hwio.engine.launch import spatial, split
 
@@ -207,6 +205,38 @@ def _parts(weights: _Weights, problem: Problem, x: Array, room: Array | None) ->
         y = spatial.room(part.y_shape, weights.compute)
         weights.launch(images, part, smallest, y, block.start[0])
         yield block.place, y if problem.compute is not None else finish(y, weights.b, problem)
+
+
+def launcher(kernel: str) -> Any:
+    """Return the module that launches a kernel: block_of, pack, ready and run are its functions."""
+    from hwio.engine.launch import planes, spatial, winograd
+
+    return {"planes": planes, **dict.fromkeys(winograd.OUTPUTS, winograd)}.get(kernel, spatial)
+
+
+def ready_call(problem: Problem, x: Array, w: Array, b: Array | None, packs: Packs) -> Any:
+    """Return a function of any x like this one, or None where a call needs more than a launch.
+
+    It returns y, or None where an image has to be done again another way.
+    """
+    from hwio.engine.launch import spatial
+
+    kernel, compute = problem.plan.kernel or "", problem.compute
+    if compute is None or compute != problem.result or kernel in PARTS or 0 in x.shape:
+        return None
+    x, w = canonical_views(problem, x, w)
+    weights, geo = _Weights(problem, compute, w, b, packs), problem.geometry
+    if not (x.flags.c_contiguous and _reads(weights, x) and table_fits(geo, kernel)):
+        return None
+    launch, room, shape = launcher(kernel), spatial.room, geo.y_shape
+    clip = problem.clip
+    ready = launch.ready(weights.pack(launch, geo, True), x, geo, clip, room(shape, compute))
+
+    def call(x: Array) -> Array | None:
+        y: Array = room(shape, compute)
+        return y if ready(x, y) is None else None
+
+    return call
 
 
 def _unrolled(geo: Geometry, x: Array, w: Array, b: Array | None, clip: Any, y: Array) -> bool:

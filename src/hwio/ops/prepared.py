@@ -60,7 +60,7 @@ class Prepared:
         array
         """
         key = None
-        if type(x) is np.ndarray and out is None:
+        if type(x) is np.ndarray and out is None and x.flags.aligned:
             key = (x.shape, x.strides, x.dtype)
             quick = self._quick.get(key)
             if quick is not None:
@@ -70,7 +70,7 @@ class Prepared:
         if key is not None and key not in self._quick:
             if len(self._quick) >= MOST_SHAPES:
                 self._quick.clear()
-            self._quick[key] = quick_call(problem, x, self.w, self.b)
+            self._quick[key] = quick_call(problem, x, self.w, self.b, self._packs)
         return run(problem, x, self.w, self.b, out, self._packs)
 
     def plan(self, x: Any) -> Plan:

@@ -20,9 +20,9 @@ from numba.extending import intrinsic
 
 from hwio.engine.fields import AT
 from hwio.engine.intrinsics import FLOATS, I64, at, load_int, store_int
-from hwio.engine.kernels import short
 from hwio.engine.kernels.block import LINE, make_block
 from hwio.engine.kernels.emit import Emitter, Tile, call_apart, number
+from hwio.engine.kernels.short import Lines
 
 X, W, Y, BIAS, ENDS, ZEROS = (AT[name] for name in ("x", "w", "y", "bias", "ends", "zeros"))
 SCRATCH, SCRATCH_STEP = AT["scratch"], AT["scratch_step"]
@@ -40,7 +40,7 @@ class ShortEmitter(Emitter):
     def __init__(self, builder, tile: Tile, m: int) -> None:
         super().__init__(builder, tile)
         self.m = m
-        self.lines = short.Lines(builder, self.fma, tile.vector)
+        self.lines = Lines(builder, self.fma, tile.vector)
 
     def tile_in(self, pointers, channels, v, step, flag, limit):
         """Transform the cells behind t·t pointers, all channels; spot f goes to v + f·step."""

@@ -12,10 +12,9 @@ from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import geometry_fields
-from hwio.engine.launch.spatial import NO_ENDS, Launch, Packed, tell_strides
+from hwio.engine.launch.spatial import Launch, Packed, Task, ends_of, tell_strides
 from hwio.engine.margins import table_bytes
-from hwio.engine.pack import aligned
-from hwio.engine.threads import pool
+from hwio.engine.pack import address, aligned
 from hwio.engine.tiles import Block, line_block
 
 if TYPE_CHECKING:
@@ -80,9 +79,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int) -> Launch:
     )
 
 
-_X, _Y, _W, _BIAS, _ZEROS, _ENDS, _SCRATCH = (
-    AT[name] // 8 for name in ("x", "y", "w", "bias", "zeros", "ends", "scratch")
-)
+_W, _BIAS, _ZEROS, _ENDS = (AT[name] // 8 for name in ("w", "bias", "zeros", "ends"))
 
 
 def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array) -> None:
@@ -90,21 +87,23 @@ def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y
 
     Rows of x and all of y are contiguous.
     """
-    if y.size == 0:
-        return
-    dtype, c = x.dtype, geo.in_channels
-    workers = pool()
-    launch = launch_of(geo, packed.kernel, packed.block, workers.threads)
-    columns = int(launch.fields[AT["panel_group"] // 8])
+    if y.size:
+        ready(packed, x, geo, clip, y)(x, y)
+
+
+def ready(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array) -> Task:
+    """Return a function of any x and y that lie in memory as these do."""
     reach = (geo.kernel[-1] - 1) * geo.dilation[-1]
-    zeros = np.zeros((columns + reach) * c + packed.block.nr, dtype)
-    low, high = clip or NO_ENDS
-    ends = np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
-    scratch = np.empty(workers.threads * launch.scratch, np.int64)
-    fields = launch.fields.copy()
-    tell_strides(fields, x, y)
-    fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data
-    fields[_W], fields[_BIAS] = packed.w.ctypes.data, packed.bias.ctypes.data
-    fields[_ZEROS], fields[_ENDS] = zeros.ctypes.data, ends.ctypes.data
-    fields[_SCRATCH] = scratch.ctypes.data
-    workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)
+    longest = min(geo.out_size[-1], STRETCH // (geo.in_channels * x.itemsize))
+    zeros = np.zeros((longest + reach) * geo.in_channels + packed.block.nr, x.dtype)
+    ends = ends_of(clip, x.dtype)
+
+    def launch(threads: int) -> Launch:
+        return launch_of(geo, packed.kernel, packed.block, threads)
+
+    def tell(fields: Array) -> None:
+        tell_strides(fields, x, y)
+        fields[_W], fields[_BIAS] = address(packed.w), address(packed.bias)
+        fields[_ZEROS], fields[_ENDS] = address(zeros), address(ends)
+
+    return Task(launch, tell, (packed, zeros, ends))

@@ -15,11 +15,14 @@ from hwio.engine.findings import look_up
 from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import geometry_fields, three
 from hwio.engine.margins import EDGES, edge_bytes, merges, row_entries, table_bytes, worth_copying
-from hwio.engine.pack import aligned, pack_bias, pack_channels, pack_panels
+from hwio.engine.pack import address, aligned, pack_bias, pack_channels, pack_panels
+from hwio.engine.scratch import give, take
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, depthwise_block, direct_block
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
 
@@ -272,30 +275,77 @@ def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y
 
     Both are of one dtype and lie so that ``reads`` and ``writes`` hold.
     """
-    dtype = x.dtype
-    if y.size == 0:
-        return
-    zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, dtype)
+    if y.size:
+        ready(packed, x, geo, clip, y)(x, y)
+
+
+def ready(
+    packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array
+) -> Callable[[Array, Array], None]:
+    """Return a function of any x and y that lie in memory as these do."""
+    zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, x.dtype)
+    return starter(packed, geo, x, y, zeros, ends_of(clip, x.dtype))
+
+
+def ends_of(clip: tuple[Any, Any] | None, dtype: np.dtype[Any]) -> Array:
+    """Return both ends of an activation, infinite where it has none."""
     low, high = clip or NO_ENDS
-    ends = np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
-    start(packed, geo, x, y, zeros, ends)
+    return np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
 
 
-def start(packed: Packed, geo: Geometry, x: Array, y: Array, zeros: Array, ends: Array) -> None:
-    """Let the pool fill y; every array lies as the kernel reads it."""
-    workers = pool()
+def starter(
+    packed: Packed, geo: Geometry, x: Array, y: Array, zeros: Array, ends: Array
+) -> Callable[[Array, Array], None]:
+    """Return what lets the pool fill y; every array lies as the kernel reads it."""
     padded = geo.padding[-1] != (0, 0)
     merged = merges(geo, packed.kernel) and _in_a_row(x)
     merged = merged and not (padded and edge_bytes(geo, x.itemsize) > EDGES)
-    launch = launch_of(geo, packed.kernel, packed.block, workers.threads, merged)
-    tables = aligned((workers.threads * launch.scratch,), np.int64)
-    fields = launch.fields.copy()
-    tell_strides(fields, x, y)
-    fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data
-    fields[_W], fields[_BIAS] = packed.w.ctypes.data, packed.bias.ctypes.data
-    fields[_ZEROS], fields[_ENDS] = zeros.ctypes.data, ends.ctypes.data
-    fields[_SCRATCH] = tables.ctypes.data
-    if merged and padded:
+
+    def launch(threads: int) -> Launch:
+        return launch_of(geo, packed.kernel, packed.block, threads, merged)
+
+    def tell(fields: Array) -> None:
+        tell_strides(fields, x, y)
+        fields[_W], fields[_BIAS] = address(packed.w), address(packed.bias)
+        fields[_ZEROS], fields[_ENDS] = address(zeros), address(ends)
+
+    task = Task(launch, tell, (packed, zeros, ends))
+    if not (merged and padded):
+        return task
+
+    def with_edges(x: Array, y: Array) -> None:
         edges = _edges(x, geo)
-        fields[_EDGES] = edges.ctypes.data
-    workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)
+        task(x, y, ((_EDGES, edges),))
+
+    return with_edges
+
+
+class Task:
+    """A launch with all its fields but x and y, and what belongs to one call."""
+
+    def __init__(
+        self,
+        launch: Callable[[int], Launch],
+        tell: Callable[[Array], None],
+        keeps: Any,
+    ) -> None:
+        self._launch_of, self._tell = launch, tell
+        self.keeps = keeps  # the arrays whose addresses the fields hold
+        self._for: tuple[Any, Launch, Array] | None = None
+
+    def __call__(self, x: Array, y: Array, more: tuple[tuple[int, Array], ...] = ()) -> None:
+        """Run it on x and y, and on more arrays by the number of their field."""
+        workers, known = pool(), self._for
+        if known is None or known[0] is not workers:
+            launch = self._launch_of(workers.threads)
+            fields = launch.fields.copy()
+            self._tell(fields)
+            known = self._for = workers, launch, fields
+        _, launch, fields = known
+        fields = fields.copy()
+        tables = take(workers.threads * launch.scratch)
+        fields[_X], fields[_Y], fields[_SCRATCH] = address(x), address(y), address(tables)
+        for at, array in more:
+            fields[at] = address(array)
+        workers.run(workers.state, launch.function, address(fields), launch.tasks)
+        give(tables)

@@ -123,4 +123,4 @@ def run(
     low, high = clip or (None, None)
     low = ENDS.min if low is None else max(low, ENDS.min)
     high = ENDS.max if high is None else min(high, ENDS.max)
-    spatial.start(packed, geo, x, y, zeros, np.array([low, high], np.int32))
+    spatial.starter(packed, geo, x, y, zeros, np.array([low, high], np.int32))(x, y)

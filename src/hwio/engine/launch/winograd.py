@@ -11,12 +11,14 @@ import numpy as np
 from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.jit import address_of
-from hwio.engine.launch.spatial import NO_ENDS, Launch, tell_strides
-from hwio.engine.pack import aligned, pack_bias
+from hwio.engine.launch.spatial import NO_ENDS, Launch, Task, ends_of, tell_strides
+from hwio.engine.pack import address, aligned, pack_bias
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, winograd_block
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
 
@@ -153,12 +155,9 @@ def share(geo: Geometry, block: Block, m: int, threads: int) -> tuple[int, int]:
     return -tiles, -group
 
 
-_X, _Y, _W, _BIAS, _ZEROS, _ENDS, _SCRATCH, _FLAGS, _LIMIT, _NOTHING = (
-    AT[name] // 8
-    for name in (
-        "x", "y", "w", "bias", "zeros", "ends", "scratch", "flags", "limit", "nothing",
-    )
-)  # fmt: skip
+_W, _BIAS, _ZEROS, _ENDS, _FLAGS, _LIMIT, _NOTHING = (
+    AT[name] // 8 for name in ("w", "bias", "zeros", "ends", "flags", "limit", "nothing")
+)
 
 
 def run(
@@ -173,23 +172,33 @@ def run(
     array of int or None
         Images in which a transform may have overflowed or spread a NaN: to be done another way.
     """
-    dtype, nr = x.dtype, packed.block.nr
-    workers = pool()
-    launch = launch_of(geo, packed.kernel, packed.block, workers.threads)
-    low, high = clip or NO_ENDS
-    ends = np.array([-np.inf if low is None else low, np.inf if high is None else high], dtype)
-    zeros = np.zeros(geo.in_channels + packed.block.lanes, dtype)
-    nothing = np.array([0] * nr + list(NO_ENDS), dtype)
-    flags = np.empty(tiles_of(geo, OUTPUTS[packed.kernel]), np.int64)
-    scratch = aligned((workers.threads * launch.scratch,), np.int64)
-    fields = launch.fields.copy()
-    tell_strides(fields, x, y)
-    fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data
-    fields[_W], fields[_BIAS] = packed.u.ctypes.data, packed.bias.ctypes.data
-    fields[_ZEROS], fields[_ENDS] = zeros.ctypes.data, ends.ctypes.data
-    fields[_SCRATCH], fields[_FLAGS] = scratch.ctypes.data, flags.ctypes.data
-    fields[_LIMIT], fields[_NOTHING] = packed.limit.ctypes.data, nothing.ctypes.data
-    workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)
-    if not flags.any():
-        return None
-    return np.flatnonzero(flags.reshape(geo.n, -1).any(axis=1))
+    return ready(packed, x, geo, clip, y)(x, y)
+
+
+def ready(
+    packed: PackedTiles, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array
+) -> Callable[[Array, Array], Array | None]:
+    """Return a function of any x and y that lie in memory as these do; it returns as ``run``."""
+    zeros = np.zeros(geo.in_channels + packed.block.lanes, x.dtype)
+    nothing = np.array([0] * packed.block.nr + list(NO_ENDS), x.dtype)
+    ends, tiles = ends_of(clip, x.dtype), tiles_of(geo, OUTPUTS[packed.kernel])
+
+    def launch(threads: int) -> Launch:
+        return launch_of(geo, packed.kernel, packed.block, threads)
+
+    def tell(fields: Array) -> None:
+        tell_strides(fields, x, y)
+        fields[_W], fields[_BIAS] = address(packed.u), address(packed.bias)
+        fields[_ZEROS], fields[_ENDS] = address(zeros), address(ends)
+        fields[_LIMIT], fields[_NOTHING] = address(packed.limit), address(nothing)
+
+    task = Task(launch, tell, (packed, zeros, nothing, ends))
+
+    def convolve(x: Array, y: Array) -> Array | None:
+        flags = np.empty(tiles, np.int64)
+        task(x, y, ((_FLAGS, flags),))
+        if not flags.any():
+            return None
+        return np.flatnonzero(flags.reshape(geo.n, -1).any(axis=1))
+
+    return convolve

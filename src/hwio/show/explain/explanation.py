@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.show.case import read_case
 from hwio.show.explain.expression import code_of, expression, pad_line
-from hwio.show.explain.gradient import check_gradient, gradient_trace, seeing
+from hwio.show.explain.gradient_origin import check_gradient, gradient_trace, seeing
 from hwio.show.explain.gradient_text import gradient_dict, gradient_lines, gradients_table
 from hwio.show.explain.grids import shown_channels
 from hwio.show.explain.reading import reading_table

@@ -38,6 +38,7 @@ NO_MEAN = "padding does not count, so such a window has no mean"
 # Checked poolings by shape and options: a repeated call checks nothing again.
 _KNOWN: dict[Any, PoolProblem] = {}
 _KNOWN_MOST = 4096
+_PLAIN = frozenset((int, str, type(None)))  # of which no two are equal and different
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def check_pool(
         window, stride, padding, dilation, ceil_mode, layout, method, itemsize, why, way_out,
     )  # fmt: skip
     try:
-        key = (x_shape, *map(apart, options))
+        key = (x_shape, *[o if type(o) in _PLAIN else apart(o) for o in options])
         found = _KNOWN.get(key)
     except (TypeError, RecursionError):  # an option that does not hash, or holds itself
         return _checked(x_shape, *options)

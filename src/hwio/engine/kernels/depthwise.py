@@ -23,13 +23,19 @@ from numba.extending import intrinsic
 from hwio.engine.fields import AT
 from hwio.engine.intrinsics import I64, at, load_int
 from hwio.engine.kernels.cells import fill_cells
+from hwio.engine.kernels.block import LINE
 from hwio.engine.kernels.emit import Emitter, Tile, call_apart, number
 
 X, W, Y, BIAS, ENDS = (AT[name] for name in ("x", "w", "y", "bias", "ends"))
 SCRATCH, SCRATCH_STEP = AT["scratch"], AT["scratch_step"]
 OUT_D, OUT_H, OUT_W = AT["out_d"], AT["out_h"], AT["out_w"]
 KERNEL_D, KERNEL_H, KERNEL_W = AT["kernel_d"], AT["kernel_h"], AT["kernel_w"]
-STRIDE_W, DILATION_W, PIXELS = AT["stride_w"], AT["dilation_w"], AT["pixels"]
+STRIDE_H, STRIDE_W, DILATION_W, PIXELS = (
+    AT["stride_h"],
+    AT["stride_w"],
+    AT["dilation_w"],
+    AT["pixels"],
+)
 FILTERS, Y_STEP, PANELS = AT["filters"], AT["y_step"], AT["panels"]
 PANEL_GROUP, TILES, BLOCKS = AT["panel_group"], AT["tiles"], AT["blocks"]
 
@@ -155,9 +161,25 @@ class DepthwiseEmitter(Emitter):
         return self.b.add(self.b.load(at(self.b, self.b.add(table, where), I64)), offset)
 
 
+def make_prefetch(tile: Tile):
+    """Return an intrinsic that asks for the NRV vectors behind an address."""
+
+    @intrinsic
+    def prefetch(typingctx, address):
+        def codegen(ctx, b, signature, args):
+            emitter = Emitter(b, tile)
+            for offset in range(0, tile.nrv * tile.lanes * tile.size, LINE):
+                emitter.prefetch(b.add(args[0], number(offset)))
+            return ctx.get_dummy_value()
+
+        return types.void(types.intp), codegen
+
+    return prefetch
+
+
 def make_depthwise(tile: Tile, taps: Taps):
     """Return the kernel for one register block."""
-    block = make_channel_block(tile, taps)
+    block, prefetch = make_channel_block(tile, taps), make_prefetch(tile)
     size, nr, mr = tile.size, tile.nrv * tile.lanes, tile.mr
 
     def depthwise(a, task, thread):
@@ -179,6 +201,10 @@ def make_depthwise(tile: Tile, taps: Taps):
             for row in range(first, last):  # its cells of this panel are near since the row before
                 here = table + (row - first) * rows * cells * 8
                 y = load_int(a + Y) + row * out_w * y_step + offset
+                new = 0 if row + 1 == last else min(load_int(a + STRIDE_H), rows)
+                fresh = (
+                    here + (2 * rows - new) * cells * 8
+                )  # rows that the next output row sees first
                 for t in range((out_w + mr - 1) // mr):
                     start = min(t * mr, out_w - mr)  # the last tile reaches back
                     block(
@@ -186,6 +212,9 @@ def make_depthwise(tile: Tile, taps: Taps):
                         stride * 8, dilation * 8, offset, w, y + start * y_step, y_step,
                         load_int(a + BIAS) + offset, filters - panel * nr, load_int(a + ENDS),
                     )  # fmt: skip
+                    for i in range(new):
+                        for q in range(start * stride, (start + mr) * stride):
+                            prefetch(load_int(fresh + (i * cells + min(q, cells - 1)) * 8) + offset)
 
     return depthwise
 

@@ -154,6 +154,7 @@ def test_a_call_takes_no_more_than_promised(name):
 
 def run_apart(code, **environment):
     """Run Python code in a process of its own, in the folder of the tests; return what it says."""
+    environment["PYTHONPATH"] = str(Path(hwio.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parent, env=os.environ | environment,
         capture_output=True, text=True, timeout=600, check=False,

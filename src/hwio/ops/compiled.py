@@ -67,6 +67,8 @@ def run_compiled(
 def _run_all(weights: _Weights, x: Array, room: Array | None) -> Array:
     """Convolve, and do images again in which a transform may have overflowed."""
     problem, y = weights.problem, _run(weights, x, room)
+    if not weights.bad:
+        return y
     plan = replace(problem.plan, kernel="direct")
     one = replace(problem, plan=plan, geometry=replace(problem.geometry, n=1))
     for n in sorted(weights.bad):  # direct sums show what overflows, and spread no NaN

@@ -17,6 +17,9 @@ from hwio.engine.registry import FEW, PARTS
 from hwio.engine.tiles import (
     DEPTHWISE,
     DIRECT,
+    DW_DEPTHWISE,
+    DW_DIRECT,
+    DW_FORMS,
     PAIRS,
     POOLING_KINDS,
     POOLING_PIXELS,
@@ -123,6 +126,23 @@ def _packing(vector_bytes: int) -> Iterator[Build]:
         yield Build("packing", f"packing_{kind}_{lanes}_{nrv}", (kind, lanes, nrv))
 
 
+def _dw_direct(vector_bytes: int) -> Iterator[Build]:
+    yield from _built("dw_direct", blocks_of(DW_DIRECT, vector_bytes))
+
+
+def _dw_depthwise(vector_bytes: int) -> Iterator[Build]:
+    blocks = blocks_of(DW_DEPTHWISE, vector_bytes)
+    forms = (replace(block, more=more) for block in blocks for more in DW_FORMS)
+    yield from _built("dw_depthwise", forms)
+
+
+def _turning(vector_bytes: int) -> Iterator[Build]:
+    """Yield the packing for the way back for each width of a panel."""
+    widths = {(b.kind, b.lanes, b.nrv): None for b in blocks_of(DIRECT, vector_bytes)}
+    for kind, lanes, nrv in widths:
+        yield Build("turning", f"turning_{kind}_{lanes}_{nrv}", (kind, lanes, nrv))
+
+
 def _pooling(vector_bytes: int) -> Iterator[Build]:
     """Yield what reduces windows, for each number type."""
     for task, kinds in POOLING_KINDS.items():
@@ -171,6 +191,9 @@ BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "unpacked": _unpacked,
     "depthwise": _depthwise,
     "winograd": _winograd,
+    "dw_direct": _dw_direct,
+    "dw_depthwise": _dw_depthwise,
+    "turning": _turning,
     "pooling": _pooling,
     "planes": _planes,
     "split": _split,

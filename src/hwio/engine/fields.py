@@ -10,6 +10,7 @@ FIELDS = (
     "out_d", "out_h", "out_w", "in_d", "in_h", "in_w", "kernel_d", "kernel_h", "kernel_w",
     "stride_d", "stride_h", "stride_w", "dilation_d", "dilation_h", "dilation_w",
     "low_d", "low_h", "low_w",  # padding before each axis
+    "widen_d", "widen_h", "widen_w",  # zeros thought between cells of x, plus 1: for depthwise
     "span", "edges", "edge_row", "edge_right",  # taps taken as one, and x's edges: see kernels/table
     "x_n", "x_d", "x_h", "x_w",  # strides of x in bytes
     "channels", "group_bytes",  # in-channels of one group: steps of what a lane takes, bytes
@@ -20,6 +21,7 @@ FIELDS = (
     "threads",  # of the pool: whoever runs a task is likely to run the one this many before it next
     "tiles", "blocks",  # tiles (or output rows) of a block, blocks
     "all_tiles", "flags", "limit", "nothing",  # Winograd's: see kernels/winograd.py
+    "dw_step", "chunk", "strips", "strip_group",  # of the gradient for w: see kernels/dw_direct.py
 )  # fmt: skip
 AT = {name: 8 * n for n, name in enumerate(FIELDS)}
 

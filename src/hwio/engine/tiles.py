@@ -146,6 +146,45 @@ def winograd_block(kind: str, vector_bytes: int, tiles: int, filters: int, m: in
     return Block(kind, lanes, *min(WINOGRAD[vector_bytes], key=cost), (m,))
 
 
+# vector bytes -> (MR, NRV) of the gradient for w: MR are channels of one tap
+DW_DIRECT = {
+    64: ((13, 2), (13, 1), (9, 2), (8, 3), (6, 4), (3, 4), (1, 8)),
+    32: ((6, 2), (3, 4), (1, 6)),
+    16: ((6, 2), (3, 4), (1, 6)),
+}
+# vector bytes -> (MR, NRV) of the gradient for depthwise w: MR pixels of a row at once
+DW_DEPTHWISE = {64: ((4, 4), (4, 2)), 32: ((4, 2),), 16: ((4, 2),)}
+DW_FORMS = ((3, 1), (3, 2), (5, 1), (5, 2), (1, 0))  # (RUN, STEP); (1, 0) serves everything
+
+
+def dw_direct_block(kind: str, vector_bytes: int, channels: int, filters: int) -> Block:
+    """Choose the block that wastes least on this many channels and filters of a group."""
+    lanes = vector_bytes // int(kind[1])
+
+    def cost(block: tuple[int, int]) -> float:
+        mr, nrv = block
+        work = -(-channels // mr) * mr * -(-filters // (nrv * lanes)) * nrv
+        return work * (1 + 0.5 * (1 / mr + 1 / (4 * nrv))) * max(1, 8 / (mr * nrv))
+
+    return Block(
+        kind, lanes, *min((b for b in DW_DIRECT[vector_bytes] if b[0] <= channels), key=cost)
+    )
+
+
+def dw_depthwise_block(
+    kind: str, vector_bytes: int, channels: int, kernel_w: int, taps: tuple[int, int]
+) -> Block:
+    """Choose the block for depthwise w; ``taps`` is the (stride, dilation) along W."""
+    lanes = vector_bytes // int(kind[1])
+    stride, dilation = taps
+    run = 5 if kernel_w >= 5 else 3
+    shared = kernel_w >= 3 and stride <= 2 and dilation == 1
+    mr, nrv = min(
+        DW_DEPTHWISE[vector_bytes], key=lambda b: -(-channels // (b[1] * lanes)) * (b[1] + 0.5)
+    )
+    return Block(kind, lanes, mr, nrv, (run, stride) if shared else (1, 0))
+
+
 def pooling_symbol(task: str, kind: str, vector_bytes: int) -> str:
     """Return the compiled function's name, as in ``pooling_max_f4_16_4``."""
     return f"pooling_{task}_{kind}_{vector_bytes // int(kind[1])}_{POOLING_PIXELS[vector_bytes]}"

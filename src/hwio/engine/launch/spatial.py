@@ -13,7 +13,7 @@ from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.findings import look_up
 from hwio.engine.jit import address_of
-from hwio.engine.launch.sizes import geometry_fields, three
+from hwio.engine.launch.sizes import axes, geometry_fields, three
 from hwio.engine.margins import EDGES, edge_bytes, merges, row_entries, table_bytes, worth_copying
 from hwio.engine.pack import address, aligned, pack_bias, pack_channels, pack_panels
 from hwio.engine.scratch import give, take
@@ -115,7 +115,14 @@ class Launch:
 
 
 @lru_cache(maxsize=1024)
-def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bool) -> Launch:
+def launch_of(
+    geo: Geometry,
+    kernel: str,
+    block: Block,
+    threads: int,
+    merged: bool,
+    widen: tuple[int, ...] = (),
+) -> Launch:
     """Work out the fields of a launch on contiguous arrays."""
     size, x_size = block.size, block.x_size
     deep = kernel == "depthwise"
@@ -155,7 +162,7 @@ def launch_of(geo: Geometry, kernel: str, block: Block, threads: int, merged: bo
     # the pointers of a block of tiles, and room for one tile of sums
     scratch = -(-(table + -(-block.mr * block.nr * size // 8)) // 8) * 8
     channels = geo.group_channels
-    fields = geometry_fields(geo, x_size) | {"span": 1}
+    fields = geometry_fields(geo, x_size) | {"span": 1} | axes("widen", three(widen, 1))
     if merged:  # the taps of a row lie side by side: one tap with all their channels
         channels *= geo.kernel[-1]
         left, right, start = _edge_cells(geo)
@@ -294,15 +301,24 @@ def ends_of(clip: tuple[Any, Any] | None, dtype: np.dtype[Any]) -> Array:
 
 
 def starter(
-    packed: Packed, geo: Geometry, x: Array, y: Array, zeros: Array, ends: Array
+    packed: Packed,
+    geo: Geometry,
+    x: Array,
+    y: Array,
+    zeros: Array,
+    ends: Array,
+    widen: tuple[int, ...] = (),
 ) -> Callable[[Array, Array], None]:
-    """Return what lets the pool fill y; every array lies as the kernel reads it."""
+    """Return what lets the pool fill y; every array lies as the kernel reads it.
+
+    The depthwise kernel can think of x as ``widen`` times as wide, with zeros between its cells.
+    """
     padded = geo.padding[-1] != (0, 0)
     merged = merges(geo, packed.kernel) and _in_a_row(x)
     merged = merged and not (padded and edge_bytes(geo, x.itemsize) > EDGES)
 
     def launch(threads: int) -> Launch:
-        return launch_of(geo, packed.kernel, packed.block, threads, merged)
+        return launch_of(geo, packed.kernel, packed.block, threads, merged, widen)
 
     def tell(fields: Array) -> None:
         tell_strides(fields, x, y)

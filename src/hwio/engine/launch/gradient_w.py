@@ -1,0 +1,153 @@
+"""Launch the kernels of the gradient for w."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hwio.engine.cpu import processor
+from hwio.engine.fields import AT, FIELDS
+from hwio.engine.jit import address_of
+from hwio.engine.launch.sizes import axes, geometry_fields, three
+from hwio.engine.launch.spatial import Launch
+from hwio.engine.margins import merges, table_bytes
+from hwio.engine.pack import aligned
+from hwio.engine.threads import pool
+from hwio.engine.tiles import Block, dw_depthwise_block, dw_direct_block
+
+if TYPE_CHECKING:
+    from hwio.shapes.geometry import Geometry
+    from hwio.types import Array
+
+CHUNK = 256  # pixels whose x and dy stay near while all strips meet them
+LONE_CHUNK = 64  # the same where one tap meets them once: then rows of x far apart crowd the cache
+SEGMENTS = 16  # of output rows, for depthwise: as many sums are added at the end
+
+_X, _DY, _DW, _ZEROS, _SCRATCH = (AT[name] // 8 for name in ("x", "y", "w", "zeros", "scratch"))
+
+
+def run(kernel: str, x: Array, dy: Array, geo: Geometry) -> Array:
+    """Compute dw (*kernel, i, o) of x (n, *in, c), without its padding, and dy (n, *out, o).
+
+    Both are contiguous, and of one dtype, f4 or f8.
+    """
+    workers, kind = pool(), x.dtype.str[1:]
+    if kernel == "dw_depthwise":
+        launch, rows = depthwise_launch(geo, kind, workers.threads)
+    else:
+        launch, rows = direct_launch(geo, kind, workers.threads)
+        if merges(geo, "direct"):
+            x = _with_margins(x, geo)
+    dw: Array = aligned(rows, x.dtype, zero=kernel == "dw_depthwise")
+    zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, x.dtype)
+    # zeros: what lies behind the last filter takes part, and subnormal numbers would be slow
+    scratch = aligned((workers.threads * launch.scratch,), np.int64, zero=True)
+    fields = launch.fields.copy()
+    fields[_X], fields[_DY], fields[_DW] = x.ctypes.data, dy.ctypes.data, dw.ctypes.data
+    fields[_ZEROS], fields[_SCRATCH] = zeros.ctypes.data, scratch.ctypes.data
+    workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)
+    if kernel == "dw_depthwise":
+        dw = dw.sum(0)[:, : geo.out_channels]  # (taps, c)
+    else:
+        dw = dw[..., : geo.group_filters]  # (taps·i, groups, o)
+    return np.ascontiguousarray(dw).reshape(geo.w_shape)
+
+
+@lru_cache(maxsize=256)
+def direct_launch(geo: Geometry, kind: str, threads: int) -> tuple[Launch, tuple[int, ...]]:
+    """Work out the fields of a launch, and the shape of dw with whole panels."""
+    size, kernel, channels = int(kind[1]), three(geo.kernel, 1), geo.group_channels
+    fields = _sizes(geo, size)
+    if merges(geo, "direct"):  # the taps of a row lie side by side: one tap, all their channels
+        channels, kernel = channels * kernel[-1], (*kernel[:-1], 1)
+        fields = _sizes(_margins(geo), size) | {"kernel_w": 1}
+    block = dw_direct_block(kind, processor().vector_bytes, channels, geo.group_filters)
+    panels, blocks = -(-geo.group_filters // block.nr), -(-channels // block.mr)
+    chunk = chunk_of(geo)
+    strips = prod(kernel) * blocks
+    parts = min(strips, max(1, -(-4 * threads // (geo.groups * panels))))
+    group = min(-(-strips // parts), blocks * max(1, table_bytes(threads) // 8 // chunk - 1))
+    scratch = chunk * block.nr * size // 8 + (-(-group // blocks) + 1) * chunk
+    fields |= {
+        "channels": channels,
+        "panels": panels,
+        "dw_step": geo.groups * panels * block.nr * size,
+        "chunk": chunk,
+        "strips": strips,
+        "strip_group": group,
+        "scratch_step": scratch * 8,
+    }
+    tasks = geo.groups * panels * -(-strips // group)
+    launch = _launch("dw_direct", block, fields, tasks, scratch)
+    return launch, (geo.depth, geo.groups, panels * block.nr)
+
+
+@lru_cache(maxsize=256)
+def depthwise_launch(geo: Geometry, kind: str, threads: int) -> tuple[Launch, tuple[int, ...]]:
+    """Work out the fields of a launch, and the shape of each segment's dw with whole panels."""
+    size, taps = int(kind[1]), (geo.stride[-1], geo.dilation[-1])
+    block = dw_depthwise_block(
+        kind, processor().vector_bytes, geo.out_channels, geo.kernel[-1], taps
+    )
+    panels = -(-geo.out_channels // block.nr)
+    all_rows = geo.n * geo.pixels // geo.out_size[-1]
+    rows = -(-all_rows // SEGMENTS)
+    segments = -(-all_rows // rows)
+    parts = min(panels, max(1, -(-4 * threads // segments)))
+    group = -(-panels // parts)
+    reach = (geo.out_size[-1] - 1) * geo.stride[-1] + (geo.kernel[-1] - 1) * geo.dilation[-1] + 1
+    scratch = -(-reach * prod(geo.kernel[:-1]) // 8) * 8  # pointers
+    fields = _sizes(geo, size) | {
+        "filters": geo.out_channels,
+        "panels": panels,
+        "panel_group": group,
+        "dw_step": panels * block.nr * size,
+        "tiles": rows,
+        "blocks": segments,
+        "scratch_step": scratch * 8,
+    }
+    launch = _launch("dw_depthwise", block, fields, segments * -(-panels // group), scratch)
+    return launch, (segments, prod(geo.kernel), panels * block.nr)
+
+
+def chunk_of(geo: Geometry) -> int:
+    """Return the pixels of one chunk: the geometry alone decides, so bits do not change."""
+    pixels, most = geo.n * geo.pixels, CHUNK if prod(geo.kernel) > 1 else LONE_CHUNK
+    return -(-pixels // -(-pixels // most))
+
+
+def _launch(name: str, block: Block, fields: dict[str, int], tasks: int, scratch: int) -> Launch:
+    function = address_of(name, block.symbol(name), *block.parameters)
+    values = np.array([fields.get(field, 0) for field in FIELDS], np.int64)
+    return Launch(function, values, tasks, scratch)
+
+
+def _sizes(geo: Geometry, size: int) -> dict[str, int]:
+    """Return the fields that follow from the geometry."""
+    return geometry_fields(geo, size) | {
+        **axes("widen", (1, 1, 1)),
+        "pixels": geo.n * geo.pixels,
+        "group_bytes": geo.group_channels * size,
+        "filters": geo.group_filters,
+        "y_step": geo.out_channels * size,
+    }
+
+
+def _with_margins(x: Array, geo: Geometry) -> Array:
+    """Return x with the padding of its last spatial axis in place."""
+    low, high = geo.padding[-1]
+    if low == high == 0:
+        return x
+    grown: Array = np.zeros((*x.shape[:-2], low + x.shape[-2] + high, x.shape[-1]), x.dtype)
+    grown[..., low : low + x.shape[-2], :] = x
+    return grown
+
+
+def _margins(geo: Geometry) -> Geometry:
+    """Return the geometry of x with those margins."""
+    width = (*geo.in_size[:-1], geo.padded_size[-1])
+    return replace(geo, in_size=width, padding=(*geo.padding[:-1], (0, 0)))

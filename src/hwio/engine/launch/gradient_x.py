@@ -1,0 +1,216 @@
+"""Launch the gradient for x: forward kernels on dy, one for each phase of the stride.
+
+Cell p of x, counted with its padding, was seen by output cell o with tap t where p = o·s + t·d. So
+the cells p = m·s + r of one phase r meet only the taps with t·d ≡ r (mod s), which are every
+(s / gcd(s, d))-th tap, and for them
+
+    dx[m] = Σ over u   dy[m - base - u·step] · w[t_u]        step = d / gcd(s, d)
+
+a convolution of stride 1 with the phase's taps turned round. With stride 1 there is one phase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from math import gcd, prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hwio.engine.jit import address_of
+from hwio.engine.launch import spatial
+from hwio.engine.launch.phase_filters import run_together, together
+from hwio.engine.pack import aligned, pack_bias
+from hwio.engine.threads import pool
+
+if TYPE_CHECKING:
+    from hwio.engine.tiles import Block
+    from hwio.shapes.geometry import Geometry
+    from hwio.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """The cells of x that meet the same taps.
+
+    Attributes
+    ----------
+    geometry : Geometry
+        The forward convolution of dy that gives them.
+    cells : tuple of slice
+        Where they are in x, for each axis.
+    seen : tuple of slice
+        The cells of dy that they see: padding that is cut off is less than none.
+    taps : tuple of int
+        Numbers of the taps in w, in the order in which they meet dy.
+    """
+
+    geometry: Geometry
+    cells: tuple[slice, ...]
+    seen: tuple[slice, ...]
+    taps: tuple[int, ...]
+
+
+def run(kernel: str, dy: Array, w: Array, geo: Geometry) -> Array | None:
+    """Compute dx (n, *in, c) of dy (n, *out, o) and w (*kernel, i, o), of one dtype, f4 or f8.
+
+    Parameters
+    ----------
+    kernel : str
+        The forward kernel, "direct" or "depthwise".
+    dy : array, shape (n, *out, o)
+        Contiguous.
+    w : array, shape (*kernel, i, o)
+    geo : Geometry
+        With padding of zeros.
+
+    Returns
+    -------
+    array or None
+        None where a weight is not finite: the zeros around dy would make NaN of it.
+    """
+    w = np.ascontiguousarray(w)
+    if kernel == "depthwise":
+        return _widened(dy, w, geo)
+    if together(geo):
+        return run_together(dy, w, geo)
+    phases = phases_of(geo)
+    whole = len(phases) == 1 and phases[0].geometry.out_size == geo.in_size
+    dx: Array | None = None if whole else np.zeros(geo.x_shape, dy.dtype)
+    for phase in phases:
+        one = phase.geometry
+        block = spatial.block_of("direct", one, dy.dtype.str[1:])
+        packed = _packed(block, w, one, phase.taps)
+        if packed is None:
+            return None
+        seen = np.ascontiguousarray(dy[(slice(None), *phase.seen)])
+        part = spatial.room(one.y_shape, dy.dtype)
+        spatial.run(packed, seen, one, None, part)
+        if dx is None:
+            return part
+        dx[(slice(None), *phase.cells)] = part
+    return dx
+
+
+def _widened(dy: Array, w: Array, geo: Geometry) -> Array | None:
+    """Compute depthwise dx: one convolution of dy, thought of with zeros between its cells.
+
+    The stride squared as many products, but one launch and no phase to put in its place.
+    """
+    if not np.isfinite(w).all():
+        return None
+    one = _wide_geometry(geo)
+    block = spatial.block_of("depthwise", one, dy.dtype.str[1:])
+    turned = w[(slice(None, None, -1),) * geo.ndim]
+    packed = spatial.pack("depthwise", block, turned, None, one, w.dtype)
+    dx = spatial.room(one.y_shape, dy.dtype)
+    zeros, ends = np.zeros(geo.out_channels + 64, w.dtype), spatial.ends_of(None, w.dtype)
+    spatial.starter(packed, one, dy, dx, zeros, ends, geo.step)(dy, dx)
+    return dx
+
+
+@lru_cache(maxsize=256)
+def _wide_geometry(geo: Geometry) -> Geometry:
+    """Return the convolution of widened dy; its padding may be less than none."""
+    pairs = zip(geo.reach, geo.padding, strict=True)
+    return replace(
+        geo,
+        in_size=geo.out_size,
+        out_size=geo.in_size,
+        stride=(1,) * geo.ndim,
+        padding=tuple((reach - 1 - low, 0) for reach, (low, _) in pairs),
+    )
+
+
+def _packed(block: Block, w: Array, one: Geometry, taps: tuple[int, ...]) -> spatial.Packed | None:
+    """Pack the taps of one phase as filters for dy; None if one of their weights is not finite."""
+    filters, channels = one.group_channels, one.group_filters  # dy's channels were w's filters
+    panels = -(-channels // block.nr)
+    shape = (one.groups, panels, len(taps) * filters, block.nr)
+    packed = aligned(shape, w.dtype, zero=channels % block.nr != 0)
+    tasks = one.groups * panels * len(taps)
+    watch, order = np.zeros((tasks, block.lanes), w.dtype), np.array(taps, np.int64)
+    row = one.in_channels * w.itemsize
+    fields = np.array(
+        [
+            w.ctypes.data, packed.ctypes.data, order.ctypes.data, len(taps), channels, filters,
+            row, panels, watch.ctypes.data,
+        ],
+        np.int64,
+    )  # fmt: skip
+    symbol = f"turning_{block.kind}_{block.lanes}_{block.nrv}"
+    function = address_of("turning", symbol, block.kind, block.lanes, block.nrv)
+    workers = pool()
+    workers.run(workers.state, function, fields.ctypes.data, tasks)
+    if watch.any():  # a NaN, for a product with zero was not zero
+        return None
+    bias = pack_bias(None, one.groups, channels, panels, block.nr, w.dtype)
+    return spatial.Packed("direct", block, packed, bias)
+
+
+@lru_cache(maxsize=256)
+def phases_of(geo: Geometry) -> tuple[Phase, ...]:
+    """Return the phases that meet any tap; what is left of dx is zero."""
+    return tuple(_phase(geo, parts) for parts in product(*map(_axis_phases, *_axes(geo))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One axis of a phase: cells start::stride of x, taps, and where dy begins and ends."""
+
+    cells: slice
+    count: int
+    taps: range
+    step: int
+    seen: slice
+    pads: tuple[int, int]
+
+
+def _axes(geo: Geometry) -> tuple[tuple[int, ...], ...]:
+    lows = tuple(low for low, _ in geo.padding)
+    return geo.in_size, geo.out_size, geo.kernel, geo.stride, geo.dilation, lows
+
+
+def _axis_phases(size: int, out: int, k: int, s: int, d: int, low: int) -> list[_Part]:
+    """Return the phases of one axis."""
+    shared = gcd(s, d)
+    found = []
+    for first in range(min(k, s // shared)):
+        taps = range(first, k, s // shared)
+        residue = first * d % s
+        start = (residue - low) % s  # the first cell of x in this phase
+        count = len(range(start, size, s))
+        if count == 0:
+            continue
+        step = d // shared
+        # o of the phase's first cell with its first tap; the turned kernel begins with the last
+        at = (start + low - first * d) // s
+        begin = at - (len(taps) - 1) * step  # what the turned kernel's first tap sees first
+        end = at + count  # behind what its last tap sees last
+        seen = slice(min(max(begin, 0), out), max(min(end, out), 0))
+        if seen.stop <= seen.start:
+            continue  # it sees no number of dy
+        pads = seen.start - begin, end - seen.stop
+        found.append(_Part(slice(start, size, s), count, taps, step, seen, pads))
+    return found
+
+
+def _phase(geo: Geometry, parts: tuple[_Part, ...]) -> Phase:
+    """Put the axes of a phase together."""
+    strides = [prod(geo.kernel[axis + 1 :]) for axis in range(geo.ndim)]
+    turned = product(*(reversed(part.taps) for part in parts))
+    taps = tuple(sum(t * stride for t, stride in zip(tap, strides, strict=True)) for tap in turned)
+    one = replace(
+        geo,
+        in_size=tuple(part.seen.stop - part.seen.start for part in parts),
+        in_channels=geo.out_channels,
+        kernel=tuple(len(part.taps) for part in parts),
+        out_channels=geo.in_channels,
+        out_size=tuple(part.count for part in parts),
+        stride=(1,) * geo.ndim,
+        dilation=tuple(part.step for part in parts),
+        padding=tuple(part.pads for part in parts),
+    )
+    return Phase(one, tuple(p.cells for p in parts), tuple(p.seen for p in parts), taps)

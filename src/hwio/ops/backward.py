@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from hwio.engine.gradient_registry import GRADIENT_KERNELS
 from hwio.errors import OptionError, nearest, show, word
 from hwio.gradients import GRADIENTS
 from hwio.gradients.apply import dw_bytes, dx_bytes
 from hwio.ops.memory import check_memory, physical_memory, size
+from hwio.planner.gradients import gradient_bytes
 from hwio.shapes.counts import check_int
 
 if TYPE_CHECKING:
+    from hwio.gradients.gradient import Gradient
     from hwio.shapes.geometry import Geometry
     from hwio.shapes.layout import Layout
 
-AUTO = "taps"  # no matrix of windows, and one image's bits whatever the batch
+AUTO = "taps"  # behind "auto" without kernels: no matrix of windows, and one image's bits whatever the batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,9 @@ class Backward:
     flip : bool
         Whether the kernel is turned round first.
     method : str
-        Key in ``GRADIENTS``.
+        "auto", or a key in ``GRADIENTS``.
+    compiled : bool
+        Whether compiled kernels may serve: with method="auto", where there is room for them.
     """
 
     layout: Layout
@@ -39,10 +44,16 @@ class Backward:
     padding_mode: str
     flip: bool
     method: str
+    compiled: bool = False
+
+    @property
+    def way(self) -> Gradient:
+        """The readable way, which serves where no kernel does."""
+        return GRADIENTS[AUTO if self.method == "auto" else self.method]
 
 
 def check_way(method: Any) -> str:
-    """Return the key of a readable way of going backwards.
+    """Return "auto", or the key of a readable way of going backwards.
 
     Raises
     ------
@@ -50,7 +61,7 @@ def check_way(method: Any) -> str:
         If there is none of that name.
     """
     if isinstance(method, str) and method == "auto":
-        return AUTO
+        return "auto"
     if not isinstance(method, str) or method not in GRADIENTS:
         known = ("auto", *sorted(GRADIENTS))
         near = nearest(method, known)
@@ -62,8 +73,8 @@ def check_way(method: Any) -> str:
 
 def check_room_for(
     problem: Backward, itemsize: int, limit: Any, *, dx: str = "", dw: str = ""
-) -> None:
-    """Raise LimitError if gradients and what they need meanwhile exceed the limit.
+) -> Backward:
+    """Return the problem with kernels where there is room for them; refuse it if NumPy has none.
 
     Parameters
     ----------
@@ -74,24 +85,39 @@ def check_room_for(
         Bytes; None stands for the machine's memory.
     dx, dw : str
         What the two gradients are called in the message; one that is not asked for has no name.
+
+    Raises
+    ------
+    LimitError
+        If gradients and what they need meanwhile exceed the limit.
     """
     most = None
     if limit is not None:
         most = check_int(limit, "memory_limit", 0, fix="memory_limit=2**30")
-    geo, way = problem.geometry, GRADIENTS[problem.method]
+    geo, way = problem.geometry, problem.way
     parts, need = [], 0
     for name, count, shape in ((dx, dx_bytes, geo.x_shape), (dw, dw_bytes, geo.w_shape)):
         if name:
             own, whole = prod(shape) * itemsize, count(way, geo, itemsize)
             parts.append(f"{name:<2}  {size(own)}, and {size(whole - own)} to compute it")
             need = max(need, whole) if need == 0 else need + whole
-    if need <= (physical_memory() if most is None else most):
-        return
+    allowed = physical_memory() if most is None else most
+    if need <= allowed:
+        fits = problem.method == "auto" and _kernel_bytes(geo, itemsize, dx, dw) <= allowed
+        return replace(problem, compiled=fits)
     fixes = []
     if most is not None and need <= physical_memory():
         fixes.append(f"memory_limit={need}")
-    if problem.method != AUTO:
+    if problem.method not in ("auto", AUTO):
         fixes.append("method='auto'")
     if max(geo.stride) > 1 and dx == "y":
         fixes.append("stride=1")
     check_memory(need, most, parts, fixes or ["a part of the images at a time"])
+    return problem
+
+
+def _kernel_bytes(geo: Geometry, itemsize: int, *asked: str) -> int:
+    """Count what compiled gradients need at most: ``asked`` names dx and dw, or leaves them out."""
+    served = [k for k in GRADIENT_KERNELS.values() if k.refuses(geo) is None]
+    wanted = [of for of, name in zip(("dx", "dw"), asked, strict=True) if name]
+    return sum(gradient_bytes(k.name, geo, itemsize) for k in served if k.of in wanted)

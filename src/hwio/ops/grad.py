@@ -71,7 +71,8 @@ def conv_grad(
     need : str
         Which gradients to compute, letters of "xwb"; None is returned for the others.
     method : str
-        "auto", or a readable way by name: "loop", "einsum", "flip", "taps".
+        "auto", which takes compiled kernels where they are faster, or a readable way by name: "loop",
+        "einsum", "flip", "taps".
     memory_limit : int, optional
         Bytes that the gradients and the workspace may take; by default the machine's memory.
 
@@ -177,7 +178,7 @@ def go_back(
         raise ShapeError(_other_dy(problem, dy.shape, (shape_of(x), shape_of(w)), options))
     itemsize = widest(*(a for a in (x, w, dy) if not isinstance(a, tuple)))
     asked = {letter: f"d{letter}" if letter in wanted else "" for letter in "xw"}
-    check_room_for(problem, itemsize, memory_limit, dx=asked["x"], dw=asked["w"])
+    problem = check_room_for(problem, itemsize, memory_limit, dx=asked["x"], dw=asked["w"])
     dy = aligned(dy)
     dx = grad_x(problem, dy, conjugate(aligned(w))) if "x" in wanted else None
     dw = grad_w(problem, conjugate(aligned(x)), dy, shape_of(w)) if "w" in wanted else None

@@ -1,16 +1,16 @@
 """The one place where a way is chosen for each gradient.
 
 Both functions take canonical arrays in the dtype of the computation. All that computes a gradient,
-and the transposed convolution too, goes through them: a compiled way would be asked here first.
+and the transposed convolution too, goes through them. A compiled way is asked first.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwio.gradients import GRADIENTS
 from hwio.gradients.apply import apply_dw, apply_dx
 from hwio.ops.canonical import pad
+from hwio.ops.compiled_grad import compiled_dw, compiled_dx
 
 if TYPE_CHECKING:
     from hwio.ops.backward import Backward
@@ -31,8 +31,10 @@ def gradient_for_x(problem: Backward, dy: Array, w: Array) -> Array:
     -------
     array, shape (n, *in, c)
     """
-    way = GRADIENTS[problem.method]
-    return apply_dx(way, dy, w, problem.geometry, problem.padding_mode)
+    dx = compiled_dx(problem, dy, w) if problem.compiled else None
+    if dx is not None:
+        return dx
+    return apply_dx(problem.way, dy, w, problem.geometry, problem.padding_mode)
 
 
 def gradient_for_w(problem: Backward, x: Array, dy: Array) -> Array:
@@ -50,6 +52,9 @@ def gradient_for_w(problem: Backward, x: Array, dy: Array) -> Array:
     -------
     array, shape (*kernel, i, o)
     """
+    dw = compiled_dw(problem, x, dy) if problem.compiled else None
+    if dw is not None:
+        return dw
     geo = problem.geometry
     x = pad(x, geo, problem.padding_mode) if geo.padded else x
-    return apply_dw(GRADIENTS[problem.method], x, dy, geo)
+    return apply_dw(problem.way, x, dy, geo)

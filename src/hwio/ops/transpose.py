@@ -116,7 +116,7 @@ def conv_transpose(
         )  # fmt: skip
         if b is not None:
             check_bias(b.shape, problem.geometry.in_channels, problem.layout.w)
-        check_room_for(problem, widest(x, w), memory_limit, dx="y")
+        problem = check_room_for(problem, widest(x, w), memory_limit, dx="y")
     return grad_x(problem, aligned(x), aligned(w), b, name="y")
 
 
@@ -188,7 +188,7 @@ def conv_transpose_grad(
             _check_dy(problem, dy.shape, [line.strip() for line in str(error).split("\n")[1:-2]])
         _check_dy(problem, dy.shape)
         if "w" in wanted:
-            check_room_for(problem, widest(x, w, dy), memory_limit, dw="dw")
+            problem = check_room_for(problem, widest(x, w, dy), memory_limit, dw="dw")
     x, w, dy = aligned(x), aligned(w), aligned(dy)
     dx = _forward(problem, dy, conjugate(w), memory_limit) if "x" in wanted else None
     dw = grad_w(problem, dy, conjugate(x), w.shape) if "w" in wanted else None

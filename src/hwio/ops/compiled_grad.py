@@ -1,0 +1,77 @@
+"""Run a gradient by the engine: arrays as the kernels read them, and NumPy behind every failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hwio.engine import give_up
+from hwio.engine.gradient_registry import GRADIENT_KERNELS
+from hwio.gradients.fold import fold
+from hwio.ops.canonical import pad
+from hwio.planner.gradients import choose_gradient
+
+if TYPE_CHECKING:
+    from hwio.ops.backward import Backward
+    from hwio.types import Array
+
+
+def compiled_dx(problem: Backward, dy: Array, w: Array) -> Array | None:
+    """Compute dx (n, *in, c) of dy (n, *out, o) and w (*kernel, i, o); None where NumPy serves."""
+    geo, mode = problem.geometry, problem.padding_mode
+    name = choose_gradient(geo, _kind(dy), "dx").name
+    if name is None:
+        return None
+    whole = geo
+    if geo.padded and mode != "zeros":  # the cells in the padding have gradients, too
+        whole = replace(geo, in_size=geo.padded_size, padding=((0, 0),) * geo.ndim)
+    forward = GRADIENT_KERNELS[name].forward
+
+    def run() -> Array | None:
+        # here and not above: the engine loads llvmlite, which `import hwio` must not
+        from hwio.engine.launch import gradient_x
+
+        return gradient_x.run(forward, np.ascontiguousarray(dy), w, whole)
+
+    dx = _tried(run)
+    if dx is None or whole is geo:
+        return dx
+    return np.ascontiguousarray(fold(dx, geo, mode))
+
+
+def compiled_dw(problem: Backward, x: Array, dy: Array) -> Array | None:
+    """Compute dw (*kernel, i, o) of x (n, *in, c) and dy (n, *out, o); None where NumPy serves."""
+    geo, mode = problem.geometry, problem.padding_mode
+    name = choose_gradient(geo, _kind(dy), "dw").name
+    if name is None:
+        return None
+    kernel = name
+    if geo.padded and mode != "zeros":
+        x = pad(x, geo, mode)
+        geo = replace(geo, in_size=geo.padded_size, padding=((0, 0),) * geo.ndim)
+
+    def run() -> Array | None:
+        from hwio.engine.launch import gradient_w
+
+        return gradient_w.run(kernel, np.ascontiguousarray(x), np.ascontiguousarray(dy), geo)
+
+    return _tried(run)
+
+
+def _tried(run: Callable[[], Array | None]) -> Array | None:
+    """Run a kernel; None if the engine fails, which is then given up."""
+    try:
+        return run()
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
+        give_up(error)
+        return None
+
+
+def _kind(array: Array) -> str:
+    """Return the number type; one in the other byte order has no kernel."""
+    return array.dtype.str[1:] if array.dtype.isnative else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.cli.chapter import Chapter, time_text
+from hwio.engine.registry import KERNELS
 from hwio.ops.conv import conv
 from hwio.planner.ways import ALL_WAYS, label
 from hwio.show.compare.comparison import compare
@@ -53,14 +54,14 @@ def agree(found: Comparison, x: Array, w: Array) -> Chapter:
     """
     rows = {row.method: row for row in found.rows}
     own = [rows[name] for name in ALL_WAYS if name in rows]
-    wide = max(len(label(row.method)) for row in own) + 1
+    wide = max(len(row.method) for row in own) + 1
     lines = [
         "All of these compute the same sums. They round differently, because they add in another",
         "order; so the question is not whether the last digits agree, but whether each result lies",
         "within the bound that mathematics gives for its way. Error 1 would be the most allowed:",
         "",
         f"    {'way':<{wide}}{'error':>7}   what it does",
-        *(f"    {label(r.method):<{wide}}{r.error:7.2f}   {ALL_WAYS[r.method].idea}" for r in own),
+        *(f"    {r.method:<{wide}}{r.error:7.2f}   {_idea(r.method)}" for r in own),
         "",
         "All agree."
         if found.agree
@@ -70,6 +71,11 @@ def agree(found: Comparison, x: Array, w: Array) -> Chapter:
     ]
     facts = {"errors": {r.method: r.error for r in own}, "agree": found.agree}
     return Chapter(lines, facts)
+
+
+def _idea(name: str) -> str:
+    """Say what a way does, and whether it is compiled."""
+    return ALL_WAYS[name].idea + (", compiled" if name in KERNELS else "")
 
 
 def _no_test(x: Array, w: Array) -> list[str]:

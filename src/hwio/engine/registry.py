@@ -86,6 +86,8 @@ def _few_only(geo: Geometry) -> str | None:
 
 def _tiles_cannot(parts: int, geo: Geometry) -> str | None:
     """Refuse what needs too large a block of cells, or tiles that this process has not."""
+    if prod(geo.kernel) > MOST_TAPS:
+        return f"it is made for at most {MOST_TAPS} taps"
     room = slabs_of(geo, parts).bytes
     if room > MOST_BYTES:
         return f"{ROWS} outputs need {room / 2**20:.0f} MiB of cells at once"
@@ -98,6 +100,8 @@ def _tiles_lose(geo: Geometry) -> str | None:
     """Tell where tiles would be emptier than they are faster, or hardly start."""
     if geo.macs < LITTLE * geo.n:
         return "too few multiply-adds for tiles"
+    if prod(geo.kernel) > MOST_TAPS:
+        return f"more than {MOST_TAPS} taps"
     full = filling(geo)
     if full < FULL:
         return f"only {full:.0%} of its tiles would hold channels, filters and pixels"
@@ -111,6 +115,7 @@ def _tiles_and_reduction_lose(geo: Geometry) -> str | None:
     return _tiles_lose(geo)
 
 
+MOST_TAPS = 4096  # of a filter; each has its place in a slab worked out
 LITTLE = 4_000_000  # multiply-adds of an image: some 30 µs on one core
 FULL = 0.6  # of tiles; six products take about as long as 0.7 of a direct kernel's sums
 

@@ -22,8 +22,8 @@ from numba.extending import intrinsic
 
 from hwio.engine.fields import AT
 from hwio.engine.intrinsics import I64, at, load_int
-from hwio.engine.kernels.cells import fill_cells
 from hwio.engine.kernels.block import LINE
+from hwio.engine.kernels.cells import fill_cells
 from hwio.engine.kernels.emit import Emitter, Tile, call_apart, number
 
 X, W, Y, BIAS, ENDS = (AT[name] for name in ("x", "w", "y", "bias", "ends"))

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import hwio
 from hwio.engine.registry import KERNELS
 from hwio.methods import METHODS
+from hwio.ops.check import geometry_of
 from hwio.planner.choose import COSTS
 from hwio.planner.ways import ways
 from hwio.show.compare.comparison import Comparison
@@ -28,7 +29,16 @@ from hwio.show.compare.verdict import reference_of
 from hwio.show.progress import Progress
 
 ONCE = {"runs": 1, "loops": 1}
-SERVING = {*ways()} - {"depthwise"}  # the ways that serve every dense case
+
+
+def serving(kernel):
+    """Return the ways that can serve the thread's arrays with a kernel of this size."""
+    geo = geometry_of((2, 5, 7, 4), (*kernel, 4, 8))
+    return {name for name, way in ways().items() if way.refuses(geo) is None}
+
+
+SERVING = serving((3, 3))
+UNABLE = {*ways()} - SERVING
 RAW = {"np.sum", "np.einsum", "np.tensordot", "reshape @"}
 
 
@@ -182,7 +192,7 @@ def test_every_way_on_every_order_of_w():
     assert ways == {(m, order) for m in SERVING for order in ("HWIO", "OHWI", "OIHW")}
     assert {row.method for row in found.rows if row.expression} == RAW
     assert found.agree
-    assert {one.method for one in found.skipped} <= {"depthwise"}  # a kernel for other cases
+    assert {one.method for one in found.skipped} == UNABLE
     medians = [row.median for row in found.rows]
     assert medians == sorted(medians)
     assert found.fastest.ratio == 1.0
@@ -364,7 +374,7 @@ def test_a_wrong_shape_is_wrong():
 
 def test_a_method_that_cannot_serve_is_listed_with_the_reason():
     found = hwio.compare(*arrays(w=(2, 2, 4, 8)), **ONCE)
-    assert {one.method for one in found.skipped} - {"depthwise"} == {"winograd", "winograd4"}
+    assert {one.method for one in found.skipped} == {*ways()} - serving((2, 2))
     assert "  winograd, winograd4: it is made for 3 taps on each axis, not 2×2" in str(found)
 
 

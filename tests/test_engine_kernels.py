@@ -13,11 +13,22 @@ from cases import CASES, Case, normal_arrays, whole_arrays
 from hwio.engine import refusal
 from hwio.engine.registry import KERNELS
 from hwio.methods import METHODS
+from hwio.ops.conv import _KNOWN
 from nearness import excess
 from test_bounds import CASES as BOUND_CASES
 from test_bounds import KINDS, draw
 
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"no engine: {refusal()}")
+
+
+@pytest.fixture(autouse=True)
+def _launched(monkeypatch):
+    """Let no small case be unrolled instead of launched, and no kernel fail in silence."""
+    monkeypatch.setattr("hwio.engine.small.MOST_STEPS", 0)
+    _KNOWN.clear()
+    yield
+    _KNOWN.clear()
+    assert refusal() is None
 
 
 def kernels_of(case: Case, inexact: bool = True) -> list[str]:
@@ -250,3 +261,70 @@ def test_rows_longer_than_a_stretch_and_rows_of_a_view():
     expected = hwio.conv(x[:, ::-2].copy(), w, method="taps", **wide.options)
     got = hwio.conv(x[:, ::-2], w, method="planes", **wide.options)  # rows far apart, backwards
     np.testing.assert_array_equal(got, expected)
+
+
+GAPS = [  # windows that leave cells of a row unseen, on an x that has to be copied
+    ((1, 3, 200, 300), (3, 1, 3, 3), {"dilation": (1, 120), "groups": 3, "layout": "NCHW,OIHW"}),
+    ((1, 3, 1000), (3, 1, 3), {"dilation": 400, "groups": 3, "layout": "NCW,OIW"}),
+    (
+        (1, 1000, 3),
+        (3, 1, 3),
+        {"dilation": 400, "groups": 3, "padding": 10, "padding_mode": "edge"},
+    ),
+    ((1, 1000, 1), (3, 1, 1), {"dilation": 400, "padding": 10, "padding_mode": "edge"}),
+]
+
+
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), GAPS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_windows_with_gaps_on_a_copy(x_shape, w_shape, options, dtype):
+    x, w = whole_arrays(Case("gaps", x_shape, w_shape, options), dtype, most=4)
+    expected = hwio.conv(x, w, method="taps", **options)
+    np.testing.assert_array_equal(hwio.conv(x, w, **options), expected)
+    np.testing.assert_array_equal(hwio.conv(x, w, method="planes", **options), expected)
+
+
+@pytest.mark.parametrize(
+    ("view", "w_shape", "options"),
+    [
+        (np.s_[:, :, ::1000], (3, 3, 1, 3), {"groups": 3, "padding": 1}),
+        (np.s_[:, :, :1], (3, 3, 1, 3), {"groups": 3, "padding": [(1, 1), (40, 40)]}),
+        (np.s_[:, :, :1], (5, 5, 3, 64), {"padding": "full"}),
+        (np.s_[:, :, 5:6], (1, 1, 3, 40), {}),
+        (np.s_[:, :1], (3, 3, 3, 40), {"padding": 1}),
+    ],
+)
+def test_a_lone_cell_in_a_row_may_have_any_stride(view, w_shape, options):
+    big, w = whole_arrays(Case("big", (2, 20, 100, 3), w_shape, {**options, "padding": "full"}))
+    x = big[view]
+    expected = hwio.conv(x.copy(), w, method="taps", **options)
+    np.testing.assert_array_equal(hwio.conv(x, w, **options), expected)
+    for name, kernel in KERNELS.items():
+        if kernel.refuses(hwio.plan(x, w, **options).geometry) is None and kernel.bound == "T1":
+            np.testing.assert_array_equal(hwio.conv(x, w, method=name, **options), expected)
+
+
+@pytest.mark.parametrize("name", ["winograd_f2", "winograd_f4"])
+@pytest.mark.parametrize(("size", "weight"), [(1e-9, 3e38), (1e-6, 1.7e38), (1e-20, 2e37)])
+def test_filters_near_the_end_of_their_range(name, size, weight):
+    x, w = np.full((1, 8, 8, 16), size, np.float32), np.full((3, 3, 16, 20), weight, np.float32)
+    expected = hwio.conv(x, w, method="direct", padding=1)
+    got = hwio.conv(x, w, method=name, padding=1)
+    np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
+def test_an_out_that_overlaps_itself_stays_within_its_memory():
+    held = np.zeros(64 + 64, np.float32)
+    out = np.lib.stride_tricks.as_strided(held, (1, 38, 62, 64), (0, 0, 0, 4))
+    x, w = np.ones((1, 40, 64, 32), np.float32), np.ones((3, 3, 32, 64), np.float32)
+    hwio.conv(x, w, out=out)
+    assert (held[64:] == 0).all()
+    assert (held[:64] == 288).all()
+
+
+def test_a_floating_point_error_is_the_callers_own():
+    x = np.full((1, 30, 30, 16), 1e-3, np.float16)
+    w = np.full((3, 3, 16, 20), 1e-5, np.float16)
+    with np.errstate(under="raise"), pytest.raises(FloatingPointError):
+        hwio.conv(x, w)
+    assert refusal() is None

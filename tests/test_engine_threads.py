@@ -189,3 +189,34 @@ def test_where_threads_can_not_sleep_there_are_none(monkeypatch):
     pool = threads.Pool(4)
     assert pool.threads == 1
     assert pool._workers == []
+
+
+FORK = """
+import os, sys, threading
+import numpy as np, hwio
+def compiling():
+    for n in range(3, 40):
+        hwio.conv(np.ones((1, n, n + 1, 3), np.float32), np.ones((3, 3, 3, n), np.float32))
+# all is imported: a module that another thread is importing is beyond any library's help
+hwio.conv(np.ones((1, 40, 40, 8), np.float32), np.ones((3, 3, 8, 16), np.float32))
+hwio.conv(np.ones((1, 3, 3, 2), np.float32), np.ones((3, 3, 2, 2), np.float32))
+thread = threading.Thread(target=compiling)
+thread.start()
+for _ in range(5):
+    child = os.fork()
+    if child == 0:
+        y = hwio.conv(np.ones((1, 50, 50, 8), np.float32), np.ones((3, 3, 8, 16), np.float32))
+        os._exit(0 if (y == 72).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+thread.join()
+print("fine")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_while_another_thread_compiles():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK],
+        capture_output=True, text=True, check=False, timeout=120, env={**os.environ},
+    )  # fmt: skip
+    assert done.stdout == "fine\n", done.stderr

@@ -151,3 +151,23 @@ def test_errors_of_the_way_back_say_what_is_wrong():
         layer.grad(x, dy, need="dx")
     with pytest.raises(hwio.ArgumentTypeError, match="is a shape, and dw needs its numbers"):
         layer.grad(x.shape, dy)
+
+
+def test_a_layer_keeps_no_x_alive_and_can_be_pickled():
+    import gc
+    import pickle
+    import weakref
+
+    rng = np.random.default_rng(4)
+    w = rng.standard_normal((3, 3, 16, 40)).astype(np.float32)
+    layer = hwio.prepare(w, np.ones(40, np.float32), padding=1)
+    x = rng.standard_normal((1, 30, 31, 16)).astype(np.float32)
+    y = layer(x)
+    np.testing.assert_array_equal(layer(x), y)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer))(x), y)
+    kept = weakref.ref(x)
+    del x
+    gc.collect()
+    assert kept() is None
+    with pytest.raises(ValueError, match="read-only"):
+        layer.b[:] = 0

@@ -42,7 +42,7 @@ def refusal() -> str | None:
 
 
 def give_up(error: BaseException) -> None:
-    """Stop using the engine in this process after a kernel failed to compile or load; warn once."""
+    """Stop using the engine in this process after a kernel failed; warn once."""
     if not _BROKEN:
-        _BROKEN.append(f"a kernel failed to compile: {type(error).__name__}: {error}")
+        _BROKEN.append(f"a kernel failed: {type(error).__name__}: {error}")
         warnings.warn(f"hwio: {_BROKEN[0]}; NumPy serves instead", RuntimeWarning, stacklevel=4)

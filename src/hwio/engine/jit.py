@@ -8,6 +8,7 @@ Calls go through ctypes, which lets go of the interpreter lock.
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import threading
 import time
@@ -22,6 +23,12 @@ from hwio.engine import cache
 from hwio.engine.cpu import processor
 
 _LOCK = threading.RLock()
+if hasattr(
+    os, "register_at_fork"
+):  # a child never meets a compiler that another thread left half-way
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+    )
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +47,8 @@ def machine() -> tuple[Any, Any]:
         reloc="pic",
         codemodel="small",
     )
-    return target, llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+    # use_lmm: all of an object in one piece, so that nothing in it is out of another's reach
+    return target, llvm.create_mcjit_compiler(llvm.parse_assembly(""), target, use_lmm=True)
 
 
 @lru_cache(maxsize=1)

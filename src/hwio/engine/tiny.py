@@ -7,11 +7,10 @@ process unrolls ``MOST`` shapes at most; the rest are launched.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from hwio.engine.builtin import builtin, builtins_serve
 from hwio.engine.cpu import processor
@@ -20,12 +19,15 @@ from hwio.engine.jit import compile_ir, load
 if TYPE_CHECKING:
     from hwio.engine.kernels.tiny import Shape
     from hwio.shapes.geometry import Geometry
-    from hwio.types import Array
 
 MOST = 128  # shapes that one process unrolls
 Entry = Callable[..., Any]
 _ENTRIES: dict[Any, Entry] = {}
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
+if hasattr(os, "register_at_fork"):  # as in jit, and before its lock
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+    )
 
 
 def entry_of(
@@ -75,9 +77,3 @@ def _shape_of(
         bias,
         clip or (None, None),
     )
-
-
-def run(entry: Entry, x: Array, w: Array, b: Array | None, geo: Geometry) -> Array:
-    """Call an unrolled function on contiguous arrays."""
-    y: Array = entry(x, w, b, np.empty(geo.y_shape, x.dtype))
-    return y

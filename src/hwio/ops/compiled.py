@@ -72,7 +72,7 @@ def _run_all(weights: _Weights, x: Array, room: Array | None) -> Array:
     plan = replace(problem.plan, kernel="direct")
     one = replace(problem, plan=plan, geometry=replace(problem.geometry, n=1))
     for n in sorted(weights.bad):  # direct sums show what overflows, and spread no NaN
-        again = replace(weights, problem=one, packed=None, bad=set())
+        again = replace(weights, problem=one, packed={}, bad=set())
         _run(again, x[n : n + 1], y[n : n + 1])
     return y
 
@@ -81,7 +81,7 @@ def _tried(launch: Callable[[], Array | None]) -> Array | None:
     """Return what a launch returns, None where it failed and the engine gave up."""
     try:
         return launch()
-    except (MemoryError, RangeError):
+    except (MemoryError, RangeError, FloatingPointError):  # the caller's own, as NumPy's
         raise
     except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
         give_up(error)
@@ -97,7 +97,7 @@ class _Weights:
     w: Array
     b: Array | None
     packs: Packs | None
-    packed: Any = None
+    packed: dict[str, Any] = field(default_factory=dict)  # by kernel
     bad: set[int] = field(default_factory=set)  # images to be done again by direct sums
 
     def launch(self, x: Array, geo: Geometry, smallest: Geometry, y: Array, first: int) -> None:
@@ -114,13 +114,15 @@ class _Weights:
         if small and _unrolled(geo, x, self.w, self._bias(fused), clip, y):
             return
         kernel = self.problem.plan.kernel or ""
-        launch = launcher(kernel)
-        if self.packed is None:
-            self.packed = self.pack(launch, smallest, fused)
+        if kernel == "planes" and KERNELS[kernel].refuses(geo):  # a copy without unseen cells
+            kernel = "depthwise" if geo.groups > 1 else "direct"  # adds in the same order
+        if kernel not in self.packed:
+            self.packed[kernel] = self.pack(kernel, smallest, fused)
+        packed = self.packed[kernel]
         if kernel in PARTS:
-            bad = split.run_into(self.packed, x, geo, clip, y, amx.form())
+            bad = split.run_into(packed, x, geo, clip, y, amx.form())
         else:
-            bad = launch.run(self.packed, x, geo, clip, y)
+            bad = launcher(kernel).run(packed, x, geo, clip, y)
         if bad is not None:
             self.bad.update(first + int(image) for image in bad)
 
@@ -128,11 +130,11 @@ class _Weights:
         """Return the bias that is part of the kernel."""
         return self.b.reshape(-1).astype(self.compute) if fused and self.b is not None else None
 
-    def pack(self, launch: Any, geo: Geometry, fused: bool) -> Any:
+    def pack(self, kernel: str, geo: Geometry, fused: bool) -> Any:
         """Return packed weights, which ``packs`` keeps from call to call."""
         from hwio.engine.launch import spatial, split
 
-        kernel, kind = self.problem.plan.kernel or "", self.compute.str[1:]
+        launch, kind = launcher(kernel), self.compute.str[1:]
         key: Any = PARTS.get(kernel) or (kernel, launch.block_of(kernel, geo, kind), fused)
         packed = None if self.packs is None else self.packs.get(key)
         if packed is None:
@@ -232,7 +234,7 @@ def ready_call(problem: Problem, x: Array, w: Array, b: Array | None, packs: Pac
         return None
     launch, room, shape = launcher(kernel), spatial.room, geo.y_shape
     clip = problem.clip
-    ready = launch.ready(weights.pack(launch, geo, True), x, geo, clip, room(shape, compute))
+    ready = launch.ready(weights.pack(kernel, geo, True), x, geo, clip, room(shape, compute))
 
     def call(x: Array) -> Array | None:
         y: Array = room(shape, compute)

@@ -78,9 +78,11 @@ def conv(
         Applied to y, words in any case; None leaves an end open.
     method : str
         "auto", or a way by name: "loop", "broadcast", "einsum", "tensordot", "im2col", "taps",
-        "fft", "winograd", "winograd4"; with the engine also "direct" and "depthwise".
+        "fft", "winograd", "winograd4"; with the engine also the kernels "direct", "depthwise",
+        "planes", "winograd_f2", "winograd_f4", and where AMX is "bf16", "bf16x3", "bf16x6".
     precision : {"highest", "high", "medium"}
-        What "auto" may choose: only direct sums, or FFT and Winograd too.
+        What "auto" may choose: only direct sums; FFT and Winograd too; also x and w rounded to
+        bfloat16, where the processor multiplies it.
     padding_mode : {"zeros", "edge", "reflect", "symmetric", "wrap"}
         What stands in the padding; the names are those of ``np.pad`` (zeros: "constant").
     out : array, optional

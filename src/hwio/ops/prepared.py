@@ -40,6 +40,9 @@ class Prepared:
 
     def __init__(self, w: Array, b: Array | None, options: dict[str, Any]) -> None:
         self.w, self.b, self.options = w, b, options
+        for own in (w, b):
+            if own is not None:
+                own.flags.writeable = False
         self._known: dict[Any, Problem] = {}
         self._quick: dict[Any, Quick | None] = {}
         self._packs: dict[Any, Any] = {}
@@ -72,6 +75,10 @@ class Prepared:
                 self._quick.clear()
             self._quick[key] = quick_call(problem, x, self.w, self.b, self._packs)
         return run(problem, x, self.w, self.b, out, self._packs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what it was made of; kernels and packed weights are made again."""
+        return _restore, (self.w, self.b, self.options)
 
     def plan(self, x: Any) -> Plan:
         """Say what a call would run, and why."""
@@ -180,6 +187,10 @@ class Prepared:
         return f"<hwio.Prepared {', '.join(parts)}>"
 
 
+def _restore(w: Array, b: Array | None, options: dict[str, Any]) -> Prepared:
+    return Prepared(w, b, options)
+
+
 MOST_SHAPES = 1024  # sizes of x that one prepared layer remembers
 
 
@@ -226,7 +237,8 @@ def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
     Raises
     ------
     HwioError
-        As ``hwio.conv``, at the first call for what depends on x.
+        As ``hwio.conv``, most of them at the first call: options and b are checked together with the
+        x that they meet, and that call also compiles what ``hwio warmup`` has not.
 
     Examples
     --------
@@ -243,5 +255,4 @@ def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
     if w.ndim not in (3, 4, 5):
         rule = f"w has {w.ndim} axes; weights have 3, 4 or 5"
         raise ShapeError(word(rule, ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]))
-    w.flags.writeable = False
     return Prepared(w, b, options)

@@ -43,6 +43,8 @@ def quick_call(
 
     try:
         entry = entry_of(geo, dtype.str[1:], b is not None, problem.clip)
+    except (MemoryError, FloatingPointError):
+        raise
     except Exception as error:  # noqa: BLE001  as in run_compiled
         give_up(error)
         return None
@@ -63,6 +65,8 @@ def _quick_launch(
     """Return a function of x, with weights that don't change."""
     try:
         ready = ready_call(problem, x, w, b, packs)
+    except (MemoryError, FloatingPointError):
+        raise
     except Exception as error:  # noqa: BLE001  as in run_compiled
         give_up(error)
         return None

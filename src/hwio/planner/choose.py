@@ -143,9 +143,6 @@ def _refusal(name: str, geo: Geometry, precision: str, itemsize: int) -> str | N
         if name == "tensordot" and method.workspace(group_of(name, geo), itemsize) > PIECE:
             return "holds the whole patch matrix at once"
         return _ONLY_SHOWN.get(name, "auto has no estimate of its time")
-    bound = method.bound[:2]
-    if method.transforms and precision == "highest":
-        return f"error bound {bound} ({MEANINGS[bound]}); precision='high' would admit it"
     why = method.refuses(geo)
     if why:
         return why
@@ -159,6 +156,9 @@ def _refusal(name: str, geo: Geometry, precision: str, itemsize: int) -> str | N
         room = max(AUTO_WORKSPACE + prod(geo.w_shape) * itemsize, prod(geo.y_shape[1:]) * itemsize)
         if need > room:
             return f"needs {need / 2**20:.0f} MiB beside the arrays"
+        if precision == "highest":
+            bound = method.bound[:2]
+            return f"error bound {bound} ({MEANINGS[bound]}); precision='high' would admit it"
     return None
 
 

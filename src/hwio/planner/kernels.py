@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from hwio.engine import SWITCHED_OFF, findings, refusal
+from hwio.engine.margins import merges
 from hwio.engine.registry import KERNELS, PARTS
 from hwio.engine.slabs import filling
 from hwio.engine.small import is_small
@@ -29,6 +30,10 @@ CALL_US = 2  # a call of an unrolled function
 SMALL_RATE = {"f4": 20e3, "f8": 12e3, "i1": 12e3, "i2": 12e3}  # multiply-adds a microsecond there
 TILE_RATE = {"bf16": 450e3, "bf16x3": 240e3, "bf16x6": 120e3}  # with all AMX tiles full
 PRECISIONS = ("highest", "high", "medium")  # each admits what those before it admit
+TILE, TAP_US = (
+    14,
+    0.02,
+)  # pixels of a register block, and what a tap of it costs beside its products
 LANES = 16  # filters are taken in steps of a vector
 REACH = {"i1": 128, "u1": 255}  # the largest absolute value of a byte
 INT32 = 1 << 31  # where sums leave their registers
@@ -96,11 +101,16 @@ def _against(kernel: Kernel, geo: Geometry, kind: str, method: str, precision: s
         return f"method={method!r} was asked for"
     if kind_of(kernel, geo, kind) is None:
         return f"it does not compute in {kind}"
-    if method == "auto" and PRECISIONS.index(kernel.precision) > PRECISIONS.index(precision):
+    why = (kernel.leaves(geo) if method == "auto" else None) or kernel.refuses(geo)
+    if why is None and method == "auto" and _level(kernel.precision) > _level(precision):
         bound = f"error bound {kernel.bound[:2]} ({MEANINGS[kernel.bound[:2]]})"
         return f"{bound}; precision={kernel.precision!r} would admit it"
-    left = kernel.leaves(geo) if method == "auto" else None
-    return left or kernel.refuses(geo)
+    return why
+
+
+def _level(precision: str) -> int:
+    """Return how many levels of precision are higher."""
+    return PRECISIONS.index(precision)
 
 
 def _reason(name: str, one: Geometry, kind: str) -> str:
@@ -180,7 +190,11 @@ def _note(kernel: Kernel, geo: Geometry, kind: str) -> str:
 
 def _direct_cost(geo: Geometry, kind: str) -> float:
     filters = -(-geo.group_filters // LANES) * LANES
-    return geo.groups * geo.pixels * filters * geo.depth / RATE[kind]
+    tiles = geo.groups * -(-geo.pixels // TILE) * -(-filters // (2 * LANES))
+    taps = geo.depth // geo.group_channels
+    if merges(geo, "direct"):
+        taps //= geo.kernel[-1]
+    return geo.groups * geo.pixels * filters * geo.depth / RATE[kind] + tiles * taps * TAP_US
 
 
 def _depthwise_cost(geo: Geometry, kind: str) -> float:

@@ -85,20 +85,28 @@ def stays_whole(name: str, geo: Geometry, lengths: tuple[int, ...]) -> bool:
     return whole and group_of(name, geo) is geo
 
 
-@lru_cache(maxsize=1024)
 def kernel_lengths(geo: Geometry, itemsize: int, kernel: str) -> tuple[int, ...]:
     """Choose the blocks (n, *out) in which x is copied, or y converted, for a kernel."""
+    return _kernel_lengths(geo, itemsize, kernel, get_num_threads())
+
+
+@lru_cache(maxsize=1024)
+def _kernel_lengths(geo: Geometry, itemsize: int, kernel: str, threads: int) -> tuple[int, ...]:
+    """Choose them for a number of threads, which share the room for pointers."""
 
     def needs(block: Geometry) -> int:
-        too_long = 0 if table_fits(block, kernel) else BLOCK + row_entries(block)
+        fits = table_fits(block, kernel, threads)
+        too_long = 0 if fits else BLOCK + row_entries(block)
         return _copies(block, itemsize) + too_long
 
     return cut(geo, needs, (TILES.get(kernel, 1),) * geo.ndim)
 
 
-def table_fits(geo: Geometry, kernel: str) -> bool:
+def table_fits(geo: Geometry, kernel: str, threads: int | None = None) -> bool:
     """Tell whether rows of outputs are short enough for the pointers of a row of each thread."""
-    return kernel != "depthwise" or 8 * row_entries(geo) <= table_bytes(get_num_threads())
+    return kernel != "depthwise" or 8 * row_entries(geo) <= table_bytes(
+        threads or get_num_threads()
+    )
 
 
 def _copies(geo: Geometry, itemsize: int) -> int:

@@ -101,8 +101,10 @@ def ready(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None,
     def launch(threads: int) -> Launch:
         return launch_of(geo, packed.kernel, packed.block, threads)
 
+    strides = tell_strides(x, y)
+
     def tell(fields: Array) -> None:
-        tell_strides(fields, x, y)
+        strides(fields)
         fields[_W], fields[_BIAS] = address(packed.w), address(packed.bias)
         fields[_ZEROS], fields[_ENDS] = address(zeros), address(ends)
 

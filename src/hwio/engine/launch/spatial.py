@@ -232,23 +232,35 @@ def writes(y: Array, kernel: str) -> bool:
 
 
 def cell_step(array: Array) -> int:
-    """Return the distance of cells (n, *cells, c) in bytes, 0 if there are several."""
-    step, count = 0, 1
+    """Return the distance of cells (n, *cells, c) in bytes, 0 if there are several or cells overlap."""
+    step, count = None, 1
     for size, stride in zip(array.shape[-2::-1], array.strides[-2::-1], strict=True):
         if size != 1:
-            if step and stride != step * count:
+            if step is not None and stride != step * count:
                 return 0
-            step, count = step or stride, count * size
-    return step or array.shape[-1] * array.itemsize
+            step, count = stride if step is None else step, count * size
+    return array.shape[-1] * array.itemsize if step is None else step
 
 
-def tell_strides(fields: Array, x: Array, y: Array) -> None:
-    """Write where cells lie into the fields of a launch on contiguous arrays."""
-    if not x.flags.c_contiguous:
-        fields[_X_N], fields[_X_D : _X_W + 1] = x.strides[0], three(x.strides[1:-1], 0)
-        fields[_LINEAR] &= cell_step(x) == x.strides[-2]
-    if not y.flags.c_contiguous:
-        fields[_Y_STEP] = cell_step(y)
+def tell_strides(x: Array, y: Array) -> Callable[[Array], None]:
+    """Return what writes where the cells of x and y lie into the fields of a contiguous launch.
+
+    It holds numbers alone, so that it keeps neither array alive.
+    """
+    x_steps = None if x.flags.c_contiguous else list(three(x.strides[1:-1], 0))
+    if x_steps and x.shape[-2] <= 1:  # a lone cell in a row: its stride may be anything
+        x_steps[2] = x.shape[-1] * x.itemsize
+    x_n, even = x.strides[0], x_steps is None or cell_step(x) == x_steps[2]
+    y_step = None if y.flags.c_contiguous else cell_step(y)
+
+    def tell(fields: Array) -> None:
+        if x_steps is not None:
+            fields[_X_N], fields[_X_D : _X_W + 1] = x_n, x_steps
+            fields[_LINEAR] &= even
+        if y_step is not None:
+            fields[_Y_STEP] = y_step
+
+    return tell
 
 
 def _in_a_row(x: Array) -> bool:
@@ -320,8 +332,10 @@ def starter(
     def launch(threads: int) -> Launch:
         return launch_of(geo, packed.kernel, packed.block, threads, merged, widen)
 
+    strides = tell_strides(x, y)
+
     def tell(fields: Array) -> None:
-        tell_strides(fields, x, y)
+        strides(fields)
         fields[_W], fields[_BIAS] = address(packed.w), address(packed.bias)
         fields[_ZEROS], fields[_ENDS] = address(zeros), address(ends)
 

@@ -85,7 +85,8 @@ def pack(
     with np.errstate(all="ignore"):
         reach = np.float64(most) / (c * GROWTH[m] * np.float64(largest))
         limit = np.minimum(reach * reach, most) if reach < 1e100 else np.float64(most)
-        limit = limit if np.isfinite(largest) else np.float64(-1)  # every image is a bad one
+    if not largest < most / 16:  # the filters themselves may overflow: every image is a bad one
+        limit = np.float64(-1)
     bias = pack_bias(b, 1, filters, panels, nr, dtype)
     return PackedTiles(kernel, block, u, bias, np.array([limit], dtype))
 
@@ -186,8 +187,10 @@ def ready(
     def launch(threads: int) -> Launch:
         return launch_of(geo, packed.kernel, packed.block, threads)
 
+    strides = tell_strides(x, y)
+
     def tell(fields: Array) -> None:
-        tell_strides(fields, x, y)
+        strides(fields)
         fields[_W], fields[_BIAS] = address(packed.u), address(packed.bias)
         fields[_ZEROS], fields[_ENDS] = address(zeros), address(ends)
         fields[_LIMIT], fields[_NOTHING] = address(packed.limit), address(nothing)

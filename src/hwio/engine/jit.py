@@ -22,6 +22,7 @@ from typing import Any
 from hwio.engine import cache
 from hwio.engine.cpu import processor
 
+_LIBRARY = re.compile(rb"\0_?(fmaf?|mem(cpy|set|move))\0")  # names that a kernel may call
 _LOCK = threading.RLock()
 if hasattr(
     os, "register_at_fork"
@@ -36,10 +37,18 @@ def machine() -> tuple[Any, Any]:
     """Return LLVM's target machine for this processor and the engine that holds loaded code."""
     import llvmlite.binding as llvm
 
+    target = _target()
+    return target, llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+
+
+def _target() -> Any:
+    """Return a target machine; an engine owns the one that it is made with."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     triple = llvm.Target.from_triple(llvm.get_process_triple())
-    target = triple.create_target_machine(
+    return triple.create_target_machine(
         cpu=processor().name,
         features=processor().features,
         opt=3,
@@ -47,8 +56,18 @@ def machine() -> tuple[Any, Any]:
         reloc="pic",
         codemodel="small",
     )
-    # use_lmm: all of an object in one piece, so that nothing in it is out of another's reach
-    return target, llvm.create_mcjit_compiler(llvm.parse_assembly(""), target, use_lmm=True)
+
+
+@lru_cache(maxsize=1)
+def _in_one_piece() -> Any:
+    """Return an engine that puts all of an object into one mapping.
+
+    Code and constants reach each other over 2 GiB at most. The engine of ``machine`` maps them apart,
+    which LLVM ends the process for where large arrays lie between them.
+    """
+    import llvmlite.binding as llvm
+
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(), use_lmm=True)
 
 
 @lru_cache(maxsize=1)
@@ -160,8 +179,9 @@ def load(code: bytes, symbol: str) -> int:
     """Load object code; return the address of its symbol."""
     import llvmlite.binding as llvm
 
-    engine = machine()[1]
     with _LOCK:
+        # calls into a library get stubs, for which a mapping of one piece has no room
+        engine = machine()[1] if _LIBRARY.search(code) else _in_one_piece()
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         address: int = engine.get_function_address(symbol)

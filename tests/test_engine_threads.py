@@ -122,13 +122,15 @@ def _in_child(x, w, options, queue):
     queue.put(hwio.conv(x, w, **options))
 
 
+# JAX, where another test has loaded it, warns of any fork
+@pytest.mark.filterwarnings("ignore:os.fork", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_child_after_fork_computes():
     set_num_threads(3)
     x, w = arrays(*CALLS[0][:2])
     expected = bits(hwio.conv(x, w, **CALLS[0][2]))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads: the point here
+        warnings.simplefilter("ignore")  # fork beside threads: the point here
         context = multiprocessing.get_context("fork")
         queue = context.Queue()
         child = context.Process(target=_in_child, args=(x, w, CALLS[0][2], queue))

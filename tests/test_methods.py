@@ -6,6 +6,7 @@ import pytest
 import hwio
 from cases import CASES, Case, every_way, normal_arrays, whole_arrays
 from definition import convolve
+from hwio.engine.registry import KERNELS
 from hwio.methods import METHODS
 from hwio.methods.accuracy import BOUNDS
 from nearness import excess
@@ -62,7 +63,7 @@ def test_normal_numbers_are_within_the_published_bound(case: Case, method: str):
 
 
 def test_each_method_names_its_bound():
-    assert {m.bound for m in METHODS.values()} == set(BOUNDS)
+    assert {way.bound for way in (*METHODS.values(), *KERNELS.values())} == set(BOUNDS)
 
 
 @pytest.mark.parametrize("piece", [1, 100, 2000])

@@ -130,7 +130,7 @@ def cut(
     >>> from hwio.ops.check import geometry_of
     >>> geo = geometry_of((8, 1026, 1026, 3), (3, 3, 3, 4))
     >>> cut(geo, lambda block: 4 * block.n * (3 * block.in_size[0] * block.in_size[1]))
-    (1, 256, 1024)
+    (1, 512, 512)
     """
     unit = unit or (1,) * geo.ndim
 

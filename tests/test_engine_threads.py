@@ -130,7 +130,8 @@ def test_a_child_after_fork_computes():
     x, w = arrays(*CALLS[0][:2])
     expected = bits(hwio.conv(x, w, **CALLS[0][2]))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fork beside threads: the point here
+        warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads: the point here
+        warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
         context = multiprocessing.get_context("fork")
         queue = context.Queue()
         child = context.Process(target=_in_child, args=(x, w, CALLS[0][2], queue))

@@ -50,6 +50,19 @@ def test_huge_arrays_fail_before_anything_is_allocated(case: str, dtype: str) ->
     assert peak < (1 << 20 if error else 16 << 20)
 
 
+@pytest.mark.parametrize("dtype", ["float32", ">f4", "int8"])
+def test_a_few_windows_of_a_huge_array_are_right(dtype: str) -> None:
+    one = np.ones((), dtype)
+    for case, sums in (("fft", [3, 3]), ("padded", [2, 3])):
+        x_shape, w_shape, options = HUGE[case]
+        x, w = np.broadcast_to(one, x_shape), np.broadcast_to(one, w_shape)
+        try:
+            y = hwio.conv(x, w, **options)
+        except hwio.HwioError:
+            continue
+        assert y[0, :2, 0].tolist() == sums
+
+
 @pytest.mark.parametrize("size", [2**61, 2**62, 2**63 - 1, 2**63, 2**64, 10**5000], ids=hex)
 @pytest.mark.parametrize("option", ["stride", "dilation", "padding", "groups", "memory_limit"])
 def test_absurd_numbers(option: str, size: int) -> None:

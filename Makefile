@@ -40,6 +40,9 @@ bench: $(VENV)/has-fast,plot,peers  ## measure hwio beside the frameworks, for h
 bench-quick: $(VENV)/has-fast,plot,peers  ## the same in two minutes, into out/
 	$(RUN) bench --quick $(ARGS)
 
+keras: $(VENV)/has-test,fast,keras  ## run Keras' own tests of convolution and pooling on hwio, without JAX
+	$(VENV)/bin/python tests/keras_suite.py $(ARGS)
+
 clean:  ## remove what make made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -55,5 +58,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour learn test lint format types pages bench bench-quick clean
+.PHONY: help tour learn test lint format types pages bench bench-quick keras clean
 .NOTPARALLEL:  # two installs into one environment would collide

@@ -292,18 +292,39 @@ def prepared() -> str:
     return _described("Prepared.grad", hwio.Prepared.grad)
 
 
+# library -> what its bridge offers
+BRIDGES = {
+    "torch": ("conv",),
+    "jax": ("conv",),
+    "keras": ("install", "enabled", "uninstall"),
+}
+
+
 def bridges() -> str:
     """Describe the bridges from their source: the libraries need not be there."""
-    parts = []
-    for name in ("torch", "jax"):
-        path = Path(hwio.__file__).parent / "interop" / f"{name}.py"
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "conv")
-        call, says = "conv(x, w, b=None, **options)", ast.get_docstring(found) or ""
-        text = _document(f"interop.{name}.conv", f"interop.{name}.{call}", says)
-        setup = f"<!-- needs: {name} -->\n```python\nfrom hwio.interop.{name} import conv\n```\n\n"
-        parts.append(text.replace("```pycon", f"{setup}<!-- needs: {name} -->\n```pycon"))
-    return "\n".join(parts)
+    return "\n".join(_bridge(library, name) for library, names in BRIDGES.items() for name in names)
+
+
+def _bridge(library: str, name: str) -> str:
+    """Describe one function of a bridge."""
+    folder = Path(hwio.__file__).parent / "interop"
+    file = folder / library / "__init__.py"
+    tree = ast.parse((file if file.exists() else folder / f"{library}.py").read_text("utf-8"))
+    found = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+    given, says = _parameters(found.args), ast.get_docstring(found) or ""
+    text = _document(f"interop.{library}.{name}", f"interop.{library}.{name}({given})", says)
+    setup = f"<!-- needs: {library} -->\n"
+    if name == "conv":
+        setup += f"```python\nfrom hwio.interop.{library} import conv\n```\n\n{setup}"
+    return text.replace("```pycon", f"{setup}```pycon")
+
+
+def _parameters(given: ast.arguments) -> str:
+    """Write parameters without their types."""
+    for one in (*given.args, *given.kwonlyargs, given.kwarg):
+        if one is not None:
+            one.annotation = None
+    return ast.unparse(given)
 
 
 def _function(name: str) -> str:

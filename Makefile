@@ -34,6 +34,9 @@ pages: $(VENV)/has-$(EXTRAS)  ## renew error texts, tables, outputs and figures;
 	$(VENV)/bin/python docs/make_outputs.py
 	$(VENV)/bin/python docs/make_figures.py
 
+docs: $(VENV)/has-docs,test,digits  ## build the documentation as a site into site/ (a warning or a broken link fails it)
+	$(RUN) docs.website $(ARGS)
+
 bench: $(VENV)/has-fast,plot,peers  ## measure hwio beside the frameworks, for hours (ARGS="--bars"): docs/reference/results.md
 	$(RUN) bench --page docs/reference/results.md --pictures docs/images $(ARGS)
 
@@ -44,7 +47,7 @@ keras: $(VENV)/has-test,fast,keras  ## run Keras' own tests of convolution and p
 	$(VENV)/bin/python tests/keras_suite.py $(ARGS)
 
 clean:  ## remove what make made
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # One stamp per set of extras, so that a second make installs nothing.
 $(VENV)/has-%: pyproject.toml $(VENV)/made
@@ -58,5 +61,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour learn test lint format types pages bench bench-quick keras clean
+.PHONY: help tour learn test lint format types pages docs bench bench-quick keras clean
 .NOTPARALLEL:  # two installs into one environment would collide

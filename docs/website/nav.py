@@ -1,0 +1,61 @@
+"""Read the navigation from docs/index.md: its headings are sections, its links are pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from posixpath import dirname, join, normpath
+from typing import Any
+
+Item = dict[str, Any]
+LINK = re.compile(r"\[([^]]+)\]\(([^)#\s]+\.md)\)")
+
+
+def navigation(pages: Path) -> list[Item]:
+    """Return the theme's ``nav`` for a folder with an index.md.
+
+    A link to another folder's index.md is a section with the pages that it links in turn.
+    """
+    nav: list[Item] = [{"Home": "index.md"}]
+    for section in re.split(r"^## +", (pages / "index.md").read_text("utf-8"), flags=re.M)[1:]:
+        title, _, body = section.partition("\n")
+        nav.append({title.strip(): _items(pages, "index.md", body)})
+    return nav
+
+
+def _items(pages: Path, page: str, body: str) -> list[Item]:
+    """Return an entry for each page that a text links."""
+    items: list[Item] = []
+    for words, link in LINK.findall(body):
+        target = normpath(join(dirname(page), link))
+        title = words.replace("`", "")
+        if target.endswith("/index.md") and dirname(target) != dirname(page):
+            below = _below(pages, target)
+            items.append({title: [target, *below]} if below else {title: target})
+        elif {title: target} not in items:
+            items.append({title: target})
+    return items
+
+
+def _below(pages: Path, index: str) -> list[Item]:
+    """Return the pages that a folder's index links within its folder, each once."""
+    found = _items(pages, index, (pages / index).read_text("utf-8"))
+    own: dict[str, Item] = {}
+    for item in found:
+        ((title, target),) = item.items()
+        if isinstance(target, str) and dirname(target) == dirname(index) and target != index:
+            own.setdefault(target, {title: target})
+    return list(own.values())
+
+
+def pages_of(nav: list[Item]) -> set[str]:
+    """Return every page that a navigation leads to."""
+    found: set[str] = set()
+    for item in nav:
+        for target in item.values():
+            if isinstance(target, str):
+                found.add(target)
+            else:
+                found |= {page for page in target if isinstance(page, str)}
+                found |= pages_of([entry for entry in target if isinstance(entry, dict)])
+    return found

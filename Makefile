@@ -31,6 +31,7 @@ pages: $(VENV)/has-$(EXTRAS)  ## renew error texts, tables, outputs and figures;
 	$(VENV)/bin/python tests/error_texts.py
 	$(VENV)/bin/python docs/make_errors.py
 	$(VENV)/bin/python docs/make_reference.py
+	$(VENV)/bin/python docs/make_layouts.py
 	$(VENV)/bin/python docs/make_outputs.py
 	$(VENV)/bin/python docs/make_figures.py
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Any
 
+from docs.website.staging import OUTSIDE
+
 Item = dict[str, Any]
 LINK = re.compile(r"\[([^]]+)\]\(([^)#\s]+\.md)\)")
 
@@ -38,12 +40,16 @@ def _items(pages: Path, page: str, body: str) -> list[Item]:
 
 
 def _below(pages: Path, index: str) -> list[Item]:
-    """Return the pages that a folder's index links within its folder, each once."""
+    """Return the pages of its folder, or from outside docs/, that an index links, each once."""
     found = _items(pages, index, (pages / index).read_text("utf-8"))
     own: dict[str, Item] = {}
     for item in found:
         ((title, target),) = item.items()
-        if isinstance(target, str) and dirname(target) == dirname(index) and target != index:
+        if (
+            isinstance(target, str)
+            and dirname(target) in (dirname(index), OUTSIDE)
+            and target != index
+        ):
             own.setdefault(target, {title: target})
     return list(own.values())
 

@@ -6,7 +6,10 @@ python docs/make_figures.py
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+from arithmetic import CASES, animation, channels  # the file beside this one
 
 from hwio.engine.tiles import DIRECT
 
@@ -78,13 +81,18 @@ def register_block() -> str:
     )
 
 
-FIGURES: dict[str, Callable[[], str]] = {"register-block.svg": register_block}
+FIGURES: dict[str, Callable[[], str]] = {
+    "register-block.svg": register_block,
+    "arithmetic/channels.svg": channels,
+    **{f"arithmetic/{name}.svg": partial(animation, name) for name in CASES},
+}
 
 
 def main() -> None:
     """Draw all figures."""
     for name, draw in FIGURES.items():
-        (IMAGES / name).write_text(draw(), encoding="utf-8")
+        (IMAGES / name).parent.mkdir(exist_ok=True)
+        (IMAGES / name).write_text(draw().rstrip() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ examples to copy:
   hwio explain 2,5,7,4 3,3,4,8                   sizes, costs, how to read w
   hwio explain --demo --at 0,1,2,5               one output number, product by product
   hwio explain --demo --gradient                 where dx and dw come from, in two views
+  hwio explain --demo --gif out.gif              the window on its way, for slides
   hwio explain photo.png 3,3,3,8 --padding same --stride 2
   hwio compare --demo                            every way: same numbers? how fast?
   hwio code --demo --method einsum               a snippet for notes
@@ -108,6 +109,13 @@ def _add_explain(commands: Any) -> None:
     parser.add_argument("--at-w", type=_index, metavar="0,0,1,5", help=at_w)
     parser.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
     parser.add_argument("--html", metavar="FILE", help="write the page that a notebook would show")
+    moving = "write the window's way over x as an SVG that moves"
+    parser.add_argument("--animation", metavar="FILE", help=moving)
+    parser.add_argument("--gif", metavar="FILE", help="the same as a GIF for slides")
+    transposed = "explain the transposed convolution; W is HWOI then"
+    parser.add_argument("--transposed", action="store_true", help=transposed)
+    more = "cells more on the high side of y; with --transposed"
+    parser.add_argument("--output-padding", type=_sizes, metavar="1 | 1,0", help=more)
     _add_options(parser)
 
 

@@ -28,13 +28,21 @@ def run_explain(options: argparse.Namespace) -> int:
     """``hwio explain``: what a convolution does, in words and shapes."""
     from hwio.show.explain.explanation import explain
 
-    for name in ("svg", "html"):
-        check_target(getattr(options, name), f"--{name}", (f".{name}",))
+    files = (("svg", ".svg"), ("html", ".html"), ("animation", ".svg"), ("gif", ".gif"))
+    for name, ending in files:
+        check_target(getattr(options, name), f"--{name}", (ending,))
     x, w = _arrays(options)
     b = None if options.b is None else read_input(options.b, "b")
-    places = {"at": options.at, "at_w": options.at_w, "gradient": options.gradient}
-    said = explain(x, w, b, **places, **_passed(options, "method"))
-    for name, draw in (("svg", said.svg), ("html", said.html)):
+    asked = {"at": options.at, "at_w": options.at_w, "gradient": options.gradient}
+    said = explain(
+        x,
+        w,
+        b,
+        transposed=options.transposed,
+        **asked,
+        **_passed(options, "method", "output_padding"),
+    )
+    for name, draw in (("svg", said.svg), ("html", said.html), ("animation", said.animation)):
         path = getattr(options, name)
         if path is not None:
             drawn = draw()
@@ -43,6 +51,9 @@ def run_explain(options: argparse.Namespace) -> int:
                 raise OptionError(word(rule, [], "a shape without 0"))
             Path(path).write_text(drawn, encoding="utf-8")
             note(f"wrote {path}")
+    if options.gif is not None:
+        said.gif(options.gif)
+        note(f"wrote {options.gif}")
     _answer(options, said)
     return 0
 

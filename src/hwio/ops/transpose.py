@@ -109,7 +109,7 @@ def conv_transpose(
     x, w = as_array(x, "x"), as_array(w, "w")
     b = None if b is None else as_array(b, "b")
     with worded_for("conv_transpose", *given):
-        problem = _check(
+        problem = transposed_problem(
             x.shape, w.shape, layout, flip, method,
             stride=stride, padding=padding, output_padding=output_padding,
             output_size=output_size, dilation=dilation, groups=groups,
@@ -180,11 +180,13 @@ def conv_transpose_grad(
         try:
             if told:
                 given_size["output_size"] = _size_of(dy, x, w, layout)
-            problem = _check(x.shape, w.shape, layout, flip, method, **options, **given_size)
+            problem = transposed_problem(
+                x.shape, w.shape, layout, flip, method, **options, **given_size
+            )
         except ShapeError as error:
             if not (told and str(error).startswith("output_size=")):
                 raise
-            problem = _check(x.shape, w.shape, layout, flip, method, **options)
+            problem = transposed_problem(x.shape, w.shape, layout, flip, method, **options)
             _check_dy(problem, dy.shape, [line.strip() for line in str(error).split("\n")[1:-2]])
         _check_dy(problem, dy.shape)
         if "w" in wanted:
@@ -199,7 +201,7 @@ hide_unknown(conv_transpose)
 hide_unknown(conv_transpose_grad)
 
 
-def _check(
+def transposed_problem(
     x_shape: tuple[int, ...],
     w_shape: tuple[int, ...],
     layout: str | None,
@@ -207,7 +209,7 @@ def _check(
     method: Any,
     **sizes: Any,
 ) -> Backward:
-    """Check a call; return the convolution that it transposes."""
+    """Check shapes and options of a call; return the convolution that it transposes."""
     own, forward = transposed_layout(layout, x_shape, w_shape)
     geo = transposed_geometry(own, x_shape, w_shape, **sizes)
     return Backward(forward, geo, "zeros", check_flip(flip), check_way(method))

@@ -6,7 +6,9 @@ from math import prod
 from operator import index
 from typing import Any
 
-from hwio.errors import ArgumentTypeError, ShapeError, kind, show, word
+import numpy as np
+
+from hwio.errors import ArgumentTypeError, OptionError, ShapeError, kind, show, word
 
 # more than any axis can have; below it every size that follows is a number one can print
 LARGEST = 1 << 63
@@ -126,3 +128,12 @@ def _of_length(entries: list[Any], ndim: int) -> int | tuple[int, ...]:
     else:
         middle = [1] * ndim
     return tuple(nearest_int(e, 1) for e in middle) if ndim > 1 else nearest_int(middle[0], 1)
+
+
+def positive(value: Any, name: str, usual: float) -> float:
+    """Return value as a float above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise ArgumentTypeError(word(f"{name}={value!r} is not a number", [], f"{name}={usual}"))
+    if not value > 0:
+        raise OptionError(word(f"{name}={value} must be above 0", [], f"{name}={usual}"))
+    return float(value)

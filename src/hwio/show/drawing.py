@@ -9,17 +9,28 @@ from html import escape
 from hwio.show.printing import numbers
 
 WIDE = 720
+WHOLE = 1e6  # whole floats below it are written without decimals
 SANS = "ui-sans-serif, system-ui, Segoe UI, DejaVu Sans, sans-serif"
 MONO = "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace"
 # Light colours are attributes, so that readers without style sheets show them; dark ones override.
-_INK, _SOFT, _PAPER, _EDGE = "#1f2328", "#59636e", "#ffffff", "#b6bec8"
+PAPER, DARK_PAPER = "#ffffff", "#161b22"
+_INK, _SOFT, _EDGE = "#1f2328", "#59636e", "#b6bec8"
 _DARK = """@media (prefers-color-scheme: dark) {
 .{id} text { fill: #e6edf3 }
 .{id} .soft { fill: #9aa6b2 }
 .{id} .paper { fill: #161b22 }
 .{id} .cell { fill: #161b22; stroke: #4a535e }
 .{id} .hatch { stroke: #7d8793 }
+.{id} .dots { fill: #7d8793 }
 }"""
+# What stands in a cell that is no number of x, by name: 6 × 6, laid side by side.
+_PATTERNS = {
+    "hatch": (
+        ' patternTransform="rotate(45)"',
+        '<line class="hatch" stroke="#a3acb6" y2="6" stroke-width="1.6"/>',
+    ),
+    "dots": ("", '<circle class="dots" fill="#a3acb6" cx="3" cy="3" r="0.9"/>'),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +108,13 @@ class Drawing:
         side: float,
         fill: str = "",
         opacity: float = 0.5,
-        hatched: bool = False,
+        pattern: str = "",
     ) -> None:
-        """Draw one cell: paper, then hatching, then a tint."""
+        """Draw one cell: paper, then a pattern ("hatch", "dots"), then a tint."""
         box = f'x="{x:.1f}" y="{y:.1f}" width="{side:.1f}" height="{side:.1f}"'
-        self.pieces.append(f'<rect {box} class="cell" fill="{_PAPER}" stroke="{_EDGE}"/>')
-        if hatched:
-            self.pieces.append(f'<rect {box} fill="url(#{self.id}-hatch)"/>')
+        self.pieces.append(f'<rect {box} class="cell" fill="{PAPER}" stroke="{_EDGE}"/>')
+        if pattern:
+            self.pieces.append(f'<rect {box} fill="url(#{self.id}-{pattern})"/>')
         if fill:
             self.pieces.append(f'<rect {box} fill="{fill}" fill-opacity="{opacity:g}"/>')
 
@@ -112,6 +123,13 @@ class Drawing:
         self.pieces.append(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" fill="none" '
             f'stroke="{color}" stroke-width="2.5" rx="1.5"/>'
+        )
+
+    def strike(self, x: float, y: float, side: float) -> None:
+        """Strike a cell through, from corner to corner."""
+        self.pieces.append(
+            f'<path d="M{x:.1f} {y + side:.1f}l{side:.1f} {-side:.1f}" class="hatch" '
+            f'stroke="#a3acb6" stroke-width="1.2" fill="none"/>'
         )
 
 
@@ -139,6 +157,8 @@ def write_values(
     art: Drawing, values: Sequence[object], spots: Sequence[tuple[float, float]], side: float
 ) -> None:
     """Write values into cells, with two decimals or fewer, if they fit."""
+    if all(isinstance(v, float) and v.is_integer() and abs(v) < WHOLE for v in values):
+        values = [int(v) for v in values if isinstance(v, float)]  # no room for "300.00"
     for places in (2, 1):
         texts = short(values, places)
         longest = max((len(text) for text in texts), default=1)
@@ -156,20 +176,27 @@ def short(values: Sequence[object], places: int) -> list[str]:
     ]
 
 
-def element(art: Drawing, high: float, title: str, told: str) -> str:
+def element(
+    art: Drawing, high: float, title: str, told: str, *, wide: float = WIDE, style: str = ""
+) -> str:
     """Put the pieces into one ``<svg>``, with colours for the dark, and words to be read aloud."""
     mark = art.id
-    size = f'viewBox="0 0 {WIDE} {high:.0f}" width="{WIDE}" height="{high:.0f}"'
+    size = f'viewBox="0 0 {wide:.0f} {high:.0f}" width="{wide:.0f}" height="{high:.0f}"'
     named = f'role="img" aria-labelledby="{mark}-title {mark}-desc"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="{mark}" {size} {named}'
-    turn = 'width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"'
-    line = '<line class="hatch" stroke="#a3acb6" y2="6" stroke-width="1.6"/>'
+    side = 'width="6" height="6" patternUnits="userSpaceOnUse"'
+    drawn = "".join(art.pieces)
+    patterns = "".join(
+        f'<pattern id="{mark}-{name}" {side}{turn}>{shape}</pattern>'
+        for name, (turn, shape) in _PATTERNS.items()
+        if f"#{mark}-{name})" in drawn
+    )
     lines = [
         f'{head} font-family="{SANS}" style="max-width:100%;height:auto">',
         f'<title id="{mark}-title">{escape(title)}</title>',
         f'<desc id="{mark}-desc">{escape(told)}</desc>',
-        f"<style>{_DARK.replace('{id}', mark)}</style>",
-        f'<defs><pattern id="{mark}-hatch" {turn}>{line}</pattern></defs>',
-        f'<rect class="paper" fill="{_PAPER}" width="{WIDE}" height="{high:.0f}" rx="8"/>',
+        f"<style>{_DARK.replace('{id}', mark)}{style}</style>",
+        f"<defs>{patterns}</defs>" if patterns else "",
+        f'<rect class="paper" fill="{PAPER}" width="{wide:.0f}" height="{high:.0f}" rx="8"/>',
     ]
-    return "\n".join([*lines, *art.pieces, "</svg>"])
+    return "\n".join([*(line for line in lines if line), *art.pieces, "</svg>"])

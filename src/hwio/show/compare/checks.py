@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.engine.registry import KERNELS
-from hwio.errors import ArgumentTypeError, OptionError, nearest, word
+from hwio.errors import OptionError, nearest, word
 from hwio.methods import METHODS
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.memory import check_memory, size
@@ -81,12 +81,3 @@ def listed(value: Iterable[str] | str | None, name: str) -> list[str] | None:
         rule = f"{name}={value!r} does not name any"
         raise OptionError(word(rule, [f"{name} is a list of words"], f"leave {name} out for all"))
     return list(dict.fromkeys(each.replace(" ", "") for each in words))
-
-
-def positive(value: Any, name: str, usual: float) -> float:
-    """Return value as a float above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ArgumentTypeError(word(f"{name}={value!r} is not a number", [], f"{name}={usual}"))
-    if not value > 0:
-        raise OptionError(word(f"{name}={value} must be above 0", [], f"{name}={usual}"))
-    return float(value)

@@ -8,8 +8,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from hwio.errors import OptionError, word
-from hwio.shapes.counts import check_int
-from hwio.show.compare.checks import checked_call, known_methods, listed, positive
+from hwio.shapes.counts import check_int, positive
+from hwio.show.compare.checks import checked_call, known_methods, listed
 from hwio.show.compare.contenders import contenders, default_w_layouts
 from hwio.show.compare.findings import Case, Findings, Skipped
 from hwio.show.compare.machine import this_machine

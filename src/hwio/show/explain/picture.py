@@ -10,9 +10,9 @@ import numpy as np
 from hwio.show.colours import GREEN, ORANGE, PINK, SKY, VERMILION
 from hwio.show.drawing import WIDE, Drawing, element, ellipses, write_values
 from hwio.show.explain.cells import cells_of
-from hwio.show.explain.expression import expression
 from hwio.show.explain.grids import grid_name, plane
-from hwio.show.explain.trace_words import name_of, place_in_words, terms
+from hwio.show.explain.look import Look, is_met, legend_words, pattern_of
+from hwio.show.explain.trace_words import name_of
 from hwio.show.explain.views import (
     BELOW,
     GAP,
@@ -26,7 +26,7 @@ from hwio.show.explain.views import (
     planes,
     planes_behind,
 )
-from hwio.show.printing import number, plural
+from hwio.show.printing import number
 
 if TYPE_CHECKING:
     from hwio.show.explain.trace import Trace
@@ -34,65 +34,54 @@ if TYPE_CHECKING:
 MARGIN = 22
 CHANNELS = (SKY, ORANGE, GREEN, PINK)
 RESULT = VERMILION
+_STRENGTH = ("", "dots", "hatch")  # a cell of padding is hatched, whatever else it is
 
 
-def picture(found: Trace) -> str:
+def picture(found: Trace, look: Look) -> str:
     """Draw where one number of y comes from: one ``<svg>``, readable in light and dark."""
-    told = repr((found.at, expression(found), found.case.x_shape, found.case.w_shape))
-    art = Drawing(f"hwio{zlib.crc32(told.encode()):08x}")  # apart from other pictures of a page
-    top = _header(art, found)
+    art, bottom = draw(found, look)
+    return element(art, bottom, f"{name_of(found)}: {look.place}", look.told)
+
+
+def draw(found: Trace, look: Look) -> tuple[Drawing, float]:
+    """Return the pieces of a picture, and its height."""
+    told = repr((found.at, look.lines, look.named, found.case.geo))
+    mark = look.id or f"hwio{zlib.crc32(told.encode()):08x}"  # apart from other pictures of a page
+    art = Drawing(mark)
+    top = _header(art, look)
     panels = panel_of_x(found), panel_of_w(found), panel_of_y(found)
     high = max(panel.high for panel in panels)
     gap = (WIDE - 2 * MARGIN - sum(panel.wide for panel in panels)) / 2
     left = float(MARGIN)
     drawers = (_draw_x, _draw_w, _draw_y)
-    for i, (panel, draw) in enumerate(zip(panels, drawers, strict=True)):
-        _heading(art, found, i, left, top)
-        draw(art, found, panel, left, top + 28 + (high - panel.high) / 2)
+    for i, (panel, draw_panel) in enumerate(zip(panels, drawers, strict=True)):
+        art.text(left, top + 4, "xwy"[i], 16)
+        art.text(left + 17, top + 4, look.named[i], 11, kind="soft")
+        draw_panel(art, found, look, panel, left, top + 28 + (high - panel.high) / 2)
         if i < 2:
             middle = left + panel.wide + gap / 2
             art.text(middle, top + 24 + high / 2, "×="[i], 21, "middle", "soft")
         left += panel.wide + gap
-    bottom = _legend(art, found, top + 28 + high + 28)
-    return element(art, bottom, *_told(found))
+    return art, _legend(art, found, look, top + 28 + high + 28)
 
 
-def _header(art: Drawing, found: Trace) -> float:
+def _header(art: Drawing, look: Look) -> float:
     """Write the number, its expression and its place; return where the panels start."""
-    value = found.value
-    result = "" if value is None else f" = {number(value)}"
-    summed = f"Σ {' '.join(terms(found).split())}"
-    lines = [f"{name_of(found)} = {summed}{result}"]
-    if len(lines[0]) > 84:
-        lines = [f"{name_of(found)}{result}", f"= {summed}"]
     y = 30.0
-    for line in lines:
+    for line in look.lines:
         size = min(13.5, (WIDE - 2 * MARGIN) / (0.61 * max(len(line), 1)))
         art.text(MARGIN, y, line, size, kind="code")
         y += 20
-    art.text(MARGIN, y + 1, place_in_words(found), 12, kind="soft")
+    art.text(MARGIN, y + 1, look.place, 12, kind="soft")
     return y + 24
 
 
-def _heading(art: Drawing, found: Trace, i: int, left: float, y: float) -> None:
-    """Name one panel."""
-    case = found.case
-    filters = f"filter {found.filter} of {case.geo.out_channels}"
-    words = (
-        f"{case.x_shape} {case.layout.x}",
-        f"{filters} · {case.layout.w}",
-        f"{case.y_shape} {case.layout.y}",
-    )
-    art.text(left, y + 4, "xwy"[i], 16)
-    art.text(left + 17, y + 4, words[i], 11, kind="soft")
-
-
-def _draw_x(art: Drawing, found: Trace, panel: Panel, left: float, top: float) -> None:
+def _draw_x(art: Drawing, found: Trace, look: Look, panel: Panel, left: float, top: float) -> None:
     """Draw the channels of x as planes behind each other, the window lit."""
     back = len(planes(found)) - 1
     low = top + back * SHIFT
     for i in range(back, -1, -1):
-        _plane_of_x(art, found, panel, i, left + i * SHIFT, low - i * SHIFT)
+        _plane_of_x(art, found, look, panel, i, left + i * SHIFT, low - i * SHIFT)
     ellipses(art, (panel.rows, panel.columns), (left, low), panel.side, back * SHIFT)
     words = f"image {found.place['N']}, " if "N" in found.place else ""
     words += f"{_range_of(found.channels)} of {found.case.geo.in_channels}"
@@ -112,21 +101,31 @@ def _range_of(channels: range) -> str:
     return f"channels {channels.start} … {channels[-1]}"
 
 
-def _plane_of_x(art: Drawing, found: Trace, panel: Panel, i: int, x: float, y: float) -> None:
+def _plane_of_x(
+    art: Drawing, found: Trace, look: Look, panel: Panel, i: int, x: float, y: float
+) -> None:
     """Draw one channel of x; the front one bears values."""
     c, d = planes(found)[i]
     rows, columns, side = panel.rows, panel.columns, panel.side
     down, across = axes(found)
     lit_rows = set(range(1)) if down is None else set(down.cells)
-    out_rows = range(1) if down is None else range(down.size)
-    beyond = d is not None and d not in found.spans[0].inside
+    beyond = (
+        pattern_of(found.spans[0], found.spans[0].cells[d], look.between[0])
+        if d is not None
+        else ""
+    )
+    met_rows = {r for r in rows.cells if down is None or is_met(found.case, -2, r)}
+    met_columns = {q for q in columns.cells if is_met(found.case, -1, q)}
+    gap = look.between[-2] if down else 1
     spots = []
     for r in rows.cells:
         for q in columns.cells:
             spot = (x + (q - columns.first) * side, y + (r - rows.first) * side)
             lit = r in lit_rows and q in across.cells
-            hatched = beyond or r not in out_rows or not 0 <= q < across.size
-            art.cell(*spot, side, CHANNELS[i], 0.5 if lit else 0.1, hatched)
+            kinds = (beyond, pattern_of(down, r, gap), pattern_of(across, q, look.between[-1]))
+            art.cell(*spot, side, CHANNELS[i], 0.5 if lit else 0.1, max(kinds, key=_STRENGTH.index))
+            if r not in met_rows or q not in met_columns:
+                art.strike(*spot, side)
             spots.append(spot)
     _frame_window(art, found, panel, (x, y), CHANNELS[i])
     if i == 0 and found.window is not None:
@@ -154,7 +153,7 @@ def _frame_window(
     art.frame(corner[0] + x * side, corner[1] + y * side, wide * side, high * side, color)
 
 
-def _draw_w(art: Drawing, found: Trace, panel: Panel, left: float, top: float) -> None:
+def _draw_w(art: Drawing, found: Trace, _: Look, panel: Panel, left: float, top: float) -> None:
     """Draw the filter, one grid for each channel, with the sums of products below."""
     across = grids_beside(found)
     step = (panel.wide + GAP) / across if across > 1 else 0
@@ -193,56 +192,63 @@ def _grid_of_w(art: Drawing, found: Trace, panel: Panel, i: int, x: float, y: fl
         art.text(x, low, f"{name}: {total}", 10.5)
 
 
-def _draw_y(art: Drawing, found: Trace, panel: Panel, left: float, top: float) -> None:
+def _draw_y(art: Drawing, found: Trace, look: Look, panel: Panel, left: float, top: float) -> None:
     """Draw y's channel with the number's cell lit, and a hint of the others behind it."""
     rows, columns, side = panel.rows, panel.columns, panel.side
     back = planes_behind(found)
     low = top + back * SHIFT
     for i in range(back, -1, -1):
         x, y = left + i * SHIFT, low - i * SHIFT
-        for r in range(len(rows)):
-            for q in range(len(columns)):
-                art.cell(x + q * side, y + r * side, side)
+        for r in rows.cells:
+            for q in columns.cells:
+                spot = x + (q - columns.first) * side, y + (r - rows.first) * side
+                written = i == 0 and _place(found, r, q) in look.earlier
+                art.cell(*spot, side, RESULT if written else "", 0.14)
     ellipses(art, (rows, columns), (left, low), side, back * SHIFT)
-    down, across = axes(found)
-    r = 0 if down is None else found.place[down.letter] - rows.first
-    q = found.place[across.letter] - columns.first
-    spot = (left + q * side, low + r * side)
-    art.cell(*spot, side, RESULT)
-    art.frame(*spot, side, side, RESULT)
-    if found.value is not None:
-        write_values(art, [found.value], [spot], side)
-    _caption(art, panel, left, low, f"channel {found.filter} of {found.case.geo.out_channels}")
+    _numbers_of_y(art, found, look, panel, left, low)
+    words = f"channel {found.filter} of {found.case.geo.out_channels}"
+    if len(found.spans) > 2:
+        words += f", depth {found.place['D']} of {found.case.geo.out_size[0]}"
+    _caption(art, panel, left, low, words)
 
 
-def _legend(art: Drawing, found: Trace, y: float) -> float:
+def _place(found: Trace, r: int, q: int) -> tuple[int, ...]:
+    """Return the spatial place of a cell of the plane of y that is drawn."""
+    depth = (found.place["D"],) if len(found.spans) > 2 else ()
+    return (*depth, q) if len(found.spans) == 1 else (*depth, r, q)
+
+
+def _numbers_of_y(
+    art: Drawing, found: Trace, look: Look, panel: Panel, left: float, low: float
+) -> None:
+    """Light the number's cell; write it, and those before it."""
+    rows, columns, side = panel.rows, panel.columns, panel.side
+    at = tuple(found.place[letter] for letter in found.case.geo.letters)
+    values, spots = [], []
+    for r in rows.cells:
+        for q in columns.cells:
+            spot = left + (q - columns.first) * side, low + (r - rows.first) * side
+            place = _place(found, r, q)
+            if place == at:
+                art.cell(*spot, side, RESULT)
+                art.frame(*spot, side, side, RESULT)
+            value = found.value if place == at else look.earlier.get(place)
+            if value is not None:
+                values.append(value)
+                spots.append(spot)
+    write_values(art, values, spots, side)
+
+
+def _legend(art: Drawing, found: Trace, look: Look, y: float) -> float:
     """Say what the signs mean; return the height of the picture."""
-    words = [f"{plural(found.case.geo.depth, 'product')} make one number of y"]
-    if found.sums is not None:
-        words.append("Σ: products of one grid, summed")
-    drawn = len({c for c, _ in planes(found)})
-    if len(found.channels) > drawn:
-        words.append(f"{plural(len(found.channels) - drawn, 'more channel')} not drawn")
-    if found.case.geo.padded:
-        mode = found.case.problem.padding_mode
-        words.append("hatched: padding" + (" (0)" if mode == "zeros" else f" ({mode})"))
-    if any(span.step > 1 for span in found.spans):
-        words.append("dilation: only tinted cells meet a tap")
-    if found.case.problem.flip:
-        words.append("w is drawn turned round (flip)")
+    drawn = "".join(art.pieces)
+    patterns = {name for name in ("hatch", "dots") if f"#{art.id}-{name})" in drawn}
+    patterns |= {"strike"} if "<path" in drawn else set()
     line = ""
-    for text in words:
-        if len(line) + len(text) > 105:
+    for text in legend_words(found, look, patterns):
+        if line and len(line) + len(text) > 105:
             art.text(MARGIN, y, line, 11, kind="soft")
             line, y = "", y + 17
         line += ("  ·  " if line else "") + text
     art.text(MARGIN, y, line, 11, kind="soft")
     return y + 18
-
-
-def _told(found: Trace) -> tuple[str, str]:
-    """Return title and description in words."""
-    result = "" if found.value is None else f" It is {number(found.value)}."
-    shapes = f"x {found.case.x_shape}, w {found.case.w_shape}, y {found.case.y_shape}"
-    told = f"{name_of(found)} is the sum of {expression(found)}.{result} Shapes: {shapes}."
-    return f"{name_of(found)}: {place_in_words(found)}", told

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SHIFT = 10  # a plane behind another lies that much to the right and up
 GAP, BELOW = 14, 32.0  # between the grids of w, and for the words under each
-MOST_X, MOST_W, MOST_Y = 9, 7, 5  # cells of a grid before it is cropped
+MOST_X, MOST_W, MOST_Y = 10, 7, 6  # cells of a grid before it is cropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def panel_of_y(found: Trace) -> Panel:
         at = found.place[span.letter]
         return view(0, sizes[span.letter], (at, at + 1), MOST_Y)
 
-    return _stack(_views(found, chosen), (158, 230), planes_behind(found) * SHIFT, 120.0)
+    least = 160.0 if len(found.spans) > 2 else 120.0  # for the words below
+    return _stack(_views(found, chosen), (158, 230), planes_behind(found) * SHIFT, least)
 
 
 def panel_of_w(found: Trace) -> Panel:

@@ -54,7 +54,7 @@ def test_the_examples_of_the_help_run(
     image.new("RGB", (20, 12)).save("photo.png")
     text = out_of(capsys)
     lines = [line.strip().split("   ")[0] for line in text.splitlines() if line[:7] == "  hwio "]
-    assert len(lines) == 12
+    assert len(lines) == 13
     for line in lines:
         if line not in ("hwio tour", "hwio compare --demo", "hwio warmup") and line[5:9] != "tune":
             assert main(shlex.split(line)[1:]) == 0, line

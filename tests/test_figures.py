@@ -1,6 +1,5 @@
 """Pictures that move: every frame shows conv's own numbers, and an SVG that moves shows every frame."""
 
-import importlib.util
 import re
 import sys
 from functools import partial
@@ -310,17 +309,7 @@ def test_the_shell_writes_pictures_that_move(tmp_path, monkeypatch, capsys):
     assert "fix: --transposed" in capsys.readouterr().err
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_pictures_of_the_pages_are_those_that_are_drawn_today():
-    arithmetic = load("arithmetic")
+def test_every_picture_of_convolution_arithmetic_stands_on_its_page():
     page = (DOCS / "reference" / "convolution-arithmetic.md").read_text(encoding="utf-8")
-    for name in arithmetic.CASES:
-        file = DOCS / "images" / "arithmetic" / f"{name}.svg"
-        assert file.read_text(encoding="utf-8").rstrip() == arithmetic.animation(name), "make pages"
-        assert f"arithmetic/{name}.svg" in page
+    drawn = {file.name for file in (DOCS / "images" / "arithmetic").glob("*.svg")}
+    assert drawn == set(re.findall(r"arithmetic/([\w-]+\.svg)", page))

@@ -19,7 +19,7 @@ examples to copy:
   hwio explain 2,5,7,4 3,3,4,8                   sizes, costs, how to read w
   hwio explain --demo --at 0,1,2,5               one output number, product by product
   hwio explain --demo --gradient                 where dx and dw come from, in two views
-  hwio explain --demo --gif out.gif              the window on its way, for slides
+  hwio explain --demo --animation out.svg        the window on its way over x; --gif for slides
   hwio explain photo.png 3,3,3,8 --padding same --stride 2
   hwio compare --demo                            every way: same numbers? how fast?
   hwio code --demo --method einsum               a snippet for notes

@@ -66,7 +66,8 @@ class Moving:
         from hwio.show.moving import moving
 
         limit = None if limit is None else check_int(limit, "limit", 1)
-        drawn, seconds = self._frames(limit), positive(seconds, "seconds", 1.0)
+        seconds = positive(seconds, "seconds", 1.0)
+        drawn = self._frames(limit)
         if not drawn:
             return ""
         told = f"{len(drawn)} pictures in turn. The last: {drawn[-1].told}"

@@ -125,7 +125,13 @@ def check_transposed(transposed: Any, *alone: Any) -> bool:
     for name, value in zip(_ALONE, alone, strict=True):
         if transposed and value is not None and value is not False:
             rule = f"{name}= is about gradients of conv, and transposed=True was asked for"
-            raise OptionError(word(rule, [], f"transposed=False   or   {name}=None"))
+            raise OptionError(
+                word(
+                    rule,
+                    [],
+                    f"transposed=False   or   {name}={None if value is not True else False}",
+                )
+            )
     return bool(transposed)
 
 

@@ -34,6 +34,7 @@ pages: $(VENV)/has-$(EXTRAS)  ## renew error texts, tables, outputs and figures;
 	$(VENV)/bin/python docs/make_layouts.py
 	$(VENV)/bin/python docs/make_outputs.py
 	$(VENV)/bin/python docs/make_figures.py
+	$(VENV)/bin/python docs/make_story.py
 
 docs: $(VENV)/has-docs,test,digits  ## build the documentation as a site into site/ (a warning or a broken link fails it)
 	$(RUN) docs.website $(ARGS)

@@ -247,9 +247,12 @@ def test_outputs_are_those_of_numpy_alone() -> None:
     assert fresh == f"```pycon\n{ask}True\n```\n"
 
 
-@pytest.mark.parametrize("name", generator("make_figures").FIGURES)
+FIGURES = generator("make_figures").FIGURES | generator("make_story").FIGURES
+
+
+@pytest.mark.parametrize("name", FIGURES)
 def test_figures_are_up_to_date(name: str) -> None:
-    figure = generator("make_figures").FIGURES[name]()
+    figure = FIGURES[name]()
     assert (DOCS / "images" / name).read_text(encoding="utf-8") == figure, "run: make pages"
 
 

@@ -154,7 +154,11 @@ def ellipses(
 
 
 def write_values(
-    art: Drawing, values: Sequence[object], spots: Sequence[tuple[float, float]], side: float
+    art: Drawing,
+    values: Sequence[object],
+    spots: Sequence[tuple[float, float]],
+    side: float,
+    largest: float = 10.5,
 ) -> None:
     """Write values into cells, with two decimals or fewer, if they fit."""
     if all(isinstance(v, float) and v.is_integer() and abs(v) < WHOLE for v in values):
@@ -162,7 +166,7 @@ def write_values(
     for places in (2, 1):
         texts = short(values, places)
         longest = max((len(text) for text in texts), default=1)
-        size = min(10.5, (side - 2) / (0.56 * longest))
+        size = min(largest, (side - 2) / (0.56 * longest))
         if size >= 7.8:
             for text, (x, y) in zip(texts, spots, strict=True):
                 art.text(x + side / 2, y + side / 2 + size * 0.36, text, size, "middle")

@@ -48,6 +48,9 @@ bench-quick: $(VENV)/has-fast,plot,peers  ## the same in two minutes, into out/
 keras: $(VENV)/has-test,fast,keras  ## run Keras' own tests of convolution and pooling on hwio, without JAX
 	$(VENV)/bin/python tests/keras_suite.py $(ARGS)
 
+weights: $(VENV)/has-test,frameworks  ## move layers between TensorFlow, PyTorch, ONNX and TFLite, run both sides, print counts (1 GB)
+	$(VENV)/bin/python tests/weights_matrix.py $(ARGS)
+
 clean:  ## remove what make made
 	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -63,5 +66,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour learn test lint format types pages docs bench bench-quick keras clean
+.PHONY: help tour learn test lint format types pages docs bench bench-quick keras weights clean
 .NOTPARALLEL:  # two installs into one environment would collide

@@ -274,7 +274,8 @@ def precisions() -> str:
 
 def functions() -> str:
     """Describe every public function from its docstring."""
-    first = ["conv", "plan", "explain", "compare", "code", "to_layout", "layout_recipe"]
+    first = ["conv", "plan", "explain", "compare", "code"]
+    first += ["to_layout", "layout_recipe", "move_layer"]
     others = [n for n in hwio.__all__ if inspect.isfunction(getattr(hwio, n)) and n not in first]
     names = first + sorted(others)
     return "\n".join(_function(name) for name in names)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hwio import interop as interop
     from hwio import lab as lab
     from hwio.engine.threads import get_num_threads, set_num_threads
+    from hwio.interop.moving.moved import move_layer
     from hwio.ops.pool import argmax_pool, avg_pool, lp_pool, max_pool
     from hwio.ops.pool_global import global_avg_pool, global_max_pool
     from hwio.ops.pool_grad import avg_pool_grad, max_pool_grad
@@ -58,6 +59,7 @@ _LATER = {
     "lp_pool": "hwio.ops.pool",
     "max_pool": "hwio.ops.pool",
     "max_pool_grad": "hwio.ops.pool_grad",
+    "move_layer": "hwio.interop.moving.moved",
     "set_num_threads": "hwio.engine.threads",
 }
 
@@ -93,6 +95,7 @@ __all__ = [
     "lp_pool",
     "max_pool",
     "max_pool_grad",
+    "move_layer",
     "plan",
     "prepare",
     "set_num_threads",

@@ -9,15 +9,20 @@ from contextlib import contextmanager
 WIDTH = 88
 # what a line may need -> how to get it; written in this order
 _IMPORTS = {
+    r"\bflatbuffers\.": "import flatbuffers",
     r"\bjax\.": "import jax",
     r"\bjnp\.": "import jax.numpy as jnp",
+    r"(?<![\w.])keras\.": "import keras",
     r"\bnp\.": "import numpy as np",
     r"\btf\.": "import tensorflow as tf",
     r"\btorch\.": "import torch",
     r"\bF\.": "import torch.nn.functional as F",
+    r"\bschema\.": "from ai_edge_litert import schema_py_generated as schema",
     r"\blax\.": "from jax import lax",
     r"\bsliding_window_view\(": "from numpy.lib.stride_tricks import sliding_window_view",
     r"\bhelper\.": "from onnx import TensorProto, helper",
+    r"\bnumpy_helper\.": "from onnx import numpy_helper",
+    r"(?<![\w.])nn\.": "from torch import nn",
     r"\bReferenceEvaluator\(": "from onnx.reference import ReferenceEvaluator",
 }
 

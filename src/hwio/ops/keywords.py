@@ -34,6 +34,7 @@ _WORDS = {
     "b": "B bias biases use_bias",
 }
 FOREIGN = {other: ours for ours, others in _WORDS.items() for other in others.split()}
+_PLACES = {"prepare": "w", "move_layer": "w"}  # what is given by place, where it is not x, w
 _BY_SHAPE = ("kernel_size", "in_channels", "out_channels", "depth_multiplier")
 
 
@@ -84,7 +85,7 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
         ours = "padding_mode"
     if ours in ("x", "w", "b"):
         what = {"x": "images are", "w": "weights are", "b": "a bias is"}[ours]
-        order = "w" if function in ("prepare", "move_layer") else "x, w, dy" if "grad" in function else "x, w"
+        order = _PLACES.get(function, "x, w, dy" if "grad" in function else "x, w")
         bias = ", b" if ours == "b" and not (value is None or value is False) else ""
         if ours == "b" and "grad" in function:
             return word(rule, ["db is the sum of dy, whatever b is"], f"hwio.{function}({order})")

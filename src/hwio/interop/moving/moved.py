@@ -174,10 +174,9 @@ def move_layer(
     Examples
     --------
     >>> import numpy as np, hwio
-    >>> w, b = np.ones((7, 7, 3, 64), np.float32), np.zeros(64, np.float32)
-    >>> hwio.move_layer(
-    ...     w, b, source="keras", target="torch", stride=2, padding="same", in_size=(224, 224)
-    ... )
+    >>> w = np.ones((7, 7, 3, 64), np.float32)
+    >>> said = {"source": "keras", "stride": 2, "padding": "same"}
+    >>> hwio.move_layer(w, np.zeros(64), target="torch", in_size=(224, 224), **said)
     conv layer from keras to torch
       w -> weight: HWIO -> OIHW (64, 3, 7, 7)
       1. nn.ZeroPad2d(padding=(2, 3, 2, 3))   # (low, high) of the last axis first: Conv2d pads both sides alike

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -12,17 +12,18 @@ WIDE = 720
 WHOLE = 1e6  # whole floats below it are written without decimals
 SANS = "ui-sans-serif, system-ui, Segoe UI, DejaVu Sans, sans-serif"
 MONO = "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace"
-# Light colours are attributes, so that readers without style sheets show them; dark ones override.
 PAPER, DARK_PAPER = "#ffffff", "#161b22"
 _INK, _SOFT, _EDGE = "#1f2328", "#59636e", "#b6bec8"
-_DARK = """@media (prefers-color-scheme: dark) {
-.{id} text { fill: #e6edf3 }
-.{id} .soft { fill: #9aa6b2 }
-.{id} .paper { fill: #161b22 }
-.{id} .cell { fill: #161b22; stroke: #4a535e }
-.{id} .hatch { stroke: #7d8793 }
-.{id} .dots { fill: #7d8793 }
-}"""
+# Light colours are attributes, so that readers without style sheets show them; dark ones override.
+_DARK = (
+    ("text", "fill: #e6edf3"),
+    (".soft", "fill: #9aa6b2"),
+    (".paper", f"fill: {DARK_PAPER}"),
+    (".cell", f"fill: {DARK_PAPER}; stroke: #4a535e"),
+    (".hatch", "stroke: #7d8793"),
+    (".dots", "fill: #7d8793"),
+)
+_THEMES = ('[data-jp-theme-light="false"]', ".vscode-dark", "html.dark")  # Jupyter, VS Code, marimo
 # What stands in a cell that is no number of x, by name: 6 × 6, laid side by side.
 _PATTERNS = {
     "hatch": (
@@ -180,6 +181,25 @@ def short(values: Sequence[object], places: int) -> list[str]:
     ]
 
 
+def dark_style(mark: str, rules: Iterable[tuple[str, str]]) -> str:
+    """Write the colours of a dark page: of a dark system, and of notebooks whose theme is dark.
+
+    Parameters
+    ----------
+    mark : str
+        Class of the element; a rule is for what lies in it, or for itself with an empty selector.
+    rules : iterable of (str, str)
+        Selector and declarations.
+    """
+    rules = list(rules)
+    own = [(f".{mark} {inner}".rstrip(), said) for inner, said in rules]
+    system = "\n".join(f"{which} {{ {said} }}" for which, said in own)
+    themed = "\n".join(
+        f"{', '.join(f'{theme} {which}' for theme in _THEMES)} {{ {said} }}" for which, said in own
+    )
+    return f"@media (prefers-color-scheme: dark) {{\n{system}\n}}\n{themed}"
+
+
 def element(
     art: Drawing, high: float, title: str, told: str, *, wide: float = WIDE, style: str = ""
 ) -> str:
@@ -199,7 +219,7 @@ def element(
         f'{head} font-family="{SANS}" style="max-width:100%;height:auto">',
         f'<title id="{mark}-title">{escape(title)}</title>',
         f'<desc id="{mark}-desc">{escape(told)}</desc>',
-        f"<style>{_DARK.replace('{id}', mark)}{style}</style>",
+        f"<style>{dark_style(mark, _DARK)}{style}</style>",
         f"<defs>{patterns}</defs>" if patterns else "",
         f'<rect class="paper" fill="{PAPER}" width="{wide:.0f}" height="{high:.0f}" rx="8"/>',
     ]

@@ -51,6 +51,18 @@ class Comparison(Findings):
 
         return page(self)
 
+    def svg(self) -> str:
+        """Return the medians as bars: one ``<svg>``, readable in light and dark."""
+        from hwio.show.compare.bars import bars
+
+        return bars(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return text, page and picture: a notebook shows the richest that it can."""
+        from hwio.show.notebook import bundle
+
+        return bundle(str(self), self._repr_html_(), self.svg())
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python types.
 

@@ -78,6 +78,12 @@ class Explanation(Moving):
         shown = [] if self.trace is None else trace_html(self.trace)
         return html_part(before, shown, after, self.svg())
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return text, page and picture: a notebook shows the richest that it can."""
+        from hwio.show.notebook import bundle
+
+        return bundle(str(self), self._repr_html_(), self.svg())
+
     def html(self) -> str:
         """Return a whole page, self-contained: the picture, the tables, no scripts."""
         from hwio.show.html import page

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
+from hwio.show.drawing import dark_style
 from hwio.show.explain import expression
 from hwio.show.explain.gradient_text import GATHERED, SCATTERED, SUMMED, bias_line
 from hwio.show.explain.gradient_words import (
@@ -42,35 +43,41 @@ if TYPE_CHECKING:
     from hwio.show.explain.trace import Trace
     from hwio.show.printing import Table
 
+# Notebooks stripe rows, tint code and set cells to the right, for their own theme's paper: hence
+# every !important, without which a dark notebook's stripes lie under dark letters.
 _STYLE = """
 .hwio-explain{color-scheme:light dark;background:#fff;color:#1f2328;padding:12px 16px;
 border-radius:8px;max-width:830px;overflow-x:auto;
 font:14px/1.45 ui-sans-serif,system-ui,"Segoe UI",sans-serif}
 .hwio-explain table{border-collapse:collapse;margin:4px 0;background:none;color:inherit;
 font-size:inherit}
-.hwio-explain td,.hwio-explain th{padding:2px 12px 2px 0;text-align:left;border:0;
-vertical-align:top;background:none;color:inherit;font-size:inherit;font-weight:400}
+.hwio-explain tr,.hwio-explain thead,.hwio-explain tbody{background:none!important;border:0}
+.hwio-explain td,.hwio-explain th{padding:2px 12px 2px 0;text-align:left!important;border:0;
+vertical-align:top;background:none;color:inherit!important;font-size:inherit;font-weight:400;
+max-width:none}
 .hwio-explain th{opacity:.7}
-.hwio-explain .right{text-align:right}
+.hwio-explain p,.hwio-explain h4,.hwio-explain caption{color:inherit!important}
+.hwio-explain td.right,.hwio-explain th.right{text-align:right!important}
 .hwio-explain .channel{display:flex;flex-wrap:wrap;align-items:center;gap:2px 10px;margin:6px 0}
 .hwio-explain .pair{display:flex;align-items:center;gap:10px}
 .hwio-explain .name{align-self:flex-start;min-width:32px}
 .hwio-explain .sign{padding-top:1.3em}
-.hwio-explain .num td{font-family:ui-monospace,Menlo,Consolas,monospace;text-align:right;
+.hwio-explain .num td{font-family:ui-monospace,Menlo,Consolas,monospace;
+text-align:right!important;
 padding:2px 6px;border:1px solid #b6bec8;font-size:12px;min-width:6ch}
 .hwio-explain .tight td{font-size:11px;padding:2px 3px}
 .hwio-explain .num td.pad{background:repeating-linear-gradient(45deg,transparent 0 4px,
 #8d97a388 4px 5px)}
 .hwio-explain code,.hwio-explain .mono{font-family:ui-monospace,Menlo,Consolas,monospace;
-font-size:13px;background:none;color:inherit}
-.hwio-explain .sums td:last-child{text-align:right;font-family:ui-monospace,Menlo,monospace;
+font-size:13px;background:none!important;color:inherit!important}
+.hwio-explain .sums td:last-child{text-align:right!important;font-family:ui-monospace,Menlo,monospace;
 font-size:13px}
 .hwio-explain h4{margin:16px 0 4px;font-size:14px;color:inherit}
 .hwio-explain p,.hwio-explain h4{white-space:pre-wrap}
 .hwio-explain p{margin:4px 0}
 .hwio-explain caption{caption-side:top;text-align:left;font:12px ui-monospace,monospace}
-@media (prefers-color-scheme:dark){.hwio-explain{background:#161b22;color:#e6edf3}
-.hwio-explain .num td{border-color:#4a535e}}"""
+"""
+_DARK = (("", "background: #161b22; color: #e6edf3"), (".num td", "border-color: #4a535e"))
 _FEW = 3  # columns of a grid that three beside each other have room for
 
 
@@ -78,7 +85,7 @@ def html_part(
     before: Sequence[Table], shown: Sequence[str], after: Sequence[Table], svg: str = ""
 ) -> str:
     """Put tables, what was traced and a picture into one element that can stand in any page."""
-    parts = [f"<style>{_STYLE}</style>", svg]
+    parts = [f"<style>{_STYLE}{dark_style('hwio-explain', _DARK)}</style>", svg]
     parts += [table_html(table) for table in before]
     parts += shown
     parts += [table_html(table) for table in after]

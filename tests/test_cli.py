@@ -39,7 +39,7 @@ def out_of(capsys: Capture, *arguments: str, code: int = 0) -> str:
 
 def test_alone_it_helps(capsys: Capture) -> None:
     text = out_of(capsys)
-    for command in ("explain", "compare", "code", "layout", "tour", "tune", "warmup"):
+    for command in ("explain", "compare", "code", "layout", "check", "tour", "tune", "warmup"):
         assert f"  hwio {command} " in text
     assert max(map(len, text.splitlines())) <= 100
 
@@ -52,6 +52,7 @@ def test_the_examples_of_the_help_run(
     image = pytest.importorskip("PIL.Image")
     monkeypatch.chdir(tmp_path)
     image.new("RGB", (20, 12)).save("photo.png")
+    Path("lab.py").write_text("from hwio.lab import conv_forward\n", encoding="utf-8")
     text = out_of(capsys)
     lines = [line.strip().split("   ")[0] for line in text.splitlines() if line[:7] == "  hwio "]
     assert len(lines) == 13

@@ -25,6 +25,7 @@ FLOORS = [
     {"ops"},
     {"lab", "show", "mistakes"},
     {"explorer", "interop"},
+    {"grading"},
     {"cli"},
     {DOOR, "__main__"},
 ]

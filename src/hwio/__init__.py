@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hwio import interop as interop
     from hwio import lab as lab
     from hwio.engine.threads import get_num_threads, set_num_threads
+    from hwio.grading.checking import check
     from hwio.interop.moving.moved import move_layer
     from hwio.ops.pool import argmax_pool, avg_pool, lp_pool, max_pool
     from hwio.ops.pool_global import global_avg_pool, global_max_pool
@@ -47,6 +48,7 @@ _LATER = {
     "argmax_pool": "hwio.ops.pool",
     "avg_pool": "hwio.ops.pool",
     "avg_pool_grad": "hwio.ops.pool_grad",
+    "check": "hwio.grading.checking",
     "code": "hwio.show.code.snippet",
     "compare": "hwio.show.compare.comparison",
     "conv_grad": "hwio.ops.grad",
@@ -80,6 +82,7 @@ __all__ = [
     "argmax_pool",
     "avg_pool",
     "avg_pool_grad",
+    "check",
     "code",
     "compare",
     "conv",

@@ -11,6 +11,7 @@ from hwio import __version__
 from hwio.cli.flags import near_flag
 from hwio.cli.inputs import read_shape
 from hwio.methods import METHODS
+from hwio.mistakes.cases import FUNCTIONS
 from hwio.shapes.padding import PADDING_MODES, PADDINGS
 
 EXAMPLES = """\
@@ -26,6 +27,7 @@ examples to copy:
   hwio code 1,3,32,32 8,3,3,3 --layout NCHW,OIHW --to tensorflow
   hwio layout 3,3,4,8 --filter 5                 where one filter lies in memory
   hwio layout 8,4,3,3 "OIHW->HWIO"               the transpose that reorders weights
+  hwio check lab.py:conv_forward                 is my function right? if not, what is the slip?
   hwio tune 1,28,28,100 3,3,100,72               the fastest register block, by measuring
   hwio warmup                                    compile all kernels now, not at first use
 
@@ -90,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_code(commands)
     _add_layout(commands)
+    _add_check(commands)
     _add_tour(commands)
     _add_tune(commands)
     _add_warmup(commands)
@@ -149,6 +152,21 @@ def _add_layout(commands: Any) -> None:
     parser.add_argument("change", nargs="?", metavar="CHANGE", help=change)
     parser.add_argument("--filter", type=_whole, metavar="K", help="which filter to find")
     parser.add_argument("--layout", metavar="LETTERS", help="how SHAPE is read (HWIO)")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _add_check(commands: Any) -> None:
+    """Add ``hwio check``."""
+    about = "try your own function element by element, and name the mistake"
+    parser = _command(commands, "check", about)
+    target = "lab.py:conv_forward, or a notebook .ipynb:...; a file alone: all its known functions"
+    parser.add_argument("target", metavar="FILE:FUNCTION", help=target)
+    like = f"which function it should be, if its name doesn't tell: {', '.join(FUNCTIONS)}"
+    parser.add_argument("--like", metavar="NAME", help=like)
+    forward = "for a backward function: the forward function of the same file whose cache it gets"
+    parser.add_argument("--forward", metavar="NAME", help=forward)
+    seconds = "seconds that one case may take (10)"
+    parser.add_argument("--timeout", type=_seconds, metavar="S", default=10.0, help=seconds)
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
 
 
@@ -233,6 +251,15 @@ def _number(text: str) -> int:
 
 
 _whole = _kind("a whole number")(_number)
+
+
+@_kind("a number of seconds above 0, such as 10")
+def _seconds(text: str) -> float:
+    """Read a time."""
+    seconds = float(text)
+    if not 0 < seconds < 1e6:
+        raise ValueError
+    return seconds
 
 
 @_kind("a whole number, or one per axis such as 2,1")

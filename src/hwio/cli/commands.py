@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hwio.cli.checking import run_check
 from hwio.cli.inputs import check_target, demo_arrays, note, read_input
 from hwio.cli.made_arrays import with_arrays
 from hwio.cli.terminal import print_json
@@ -213,6 +214,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "compare": run_compare,
     "code": run_code,
     "layout": run_layout,
+    "check": run_check,
     "tour": run_tour,
     "tune": run_tune,
     "warmup": run_warmup,

@@ -119,23 +119,25 @@ def _plain(
 ) -> Case:
     """Make a case of a plain convolution; the filter is not square."""
     draw = options.pop("draw", _quarters)
-    b = draw(3, w[-1]) + 0.5 if options.pop("bias", True) else None
+    b = draw(3, w[-1]) + 0.5 if options.pop("bias", False) else None
     stride, dilation = options.get("stride", 1), options.get("dilation", 1)
     pairs = ((stride, stride), padding, (dilation, dilation))
     return Case(title, Layer(draw(1, *x), draw(2, *w), b, None, *pairs), options)
 
 
 PLAIN = (
-    _plain("one image, one channel, one filter", (1, 4, 4, 1), (3, 3, 1, 1), draw=_whole, bias=False),
-    _plain("more columns than rows, more rows of taps than columns", (1, 4, 6, 1), (3, 2, 1, 1), bias=False),
-    _plain("2 channels", (1, 4, 6, 2), (3, 2, 2, 1), bias=False),
-    _plain("3 filters", (1, 4, 6, 2), (3, 2, 2, 3), bias=False),
-    _plain("2 images", (2, 4, 6, 2), (3, 2, 2, 3), bias=False),
-    _plain("as many channels as filters as taps", (2, 5, 5, 3), (3, 3, 3, 3), bias=False),
-    _plain("a bias", (2, 4, 6, 2), (3, 2, 2, 3)),
-    _plain("stride 2", stride=2),
+    _plain("one image, one channel, one filter", (1, 4, 4, 1), (3, 3, 1, 1), draw=_whole),
+    _plain("more columns than rows, more rows of taps than columns", (1, 4, 6, 1), (3, 2, 1, 1)),
+    _plain("2 channels", (1, 4, 6, 2), (3, 2, 2, 1)),
+    _plain("3 filters", (1, 4, 6, 2), (3, 2, 2, 3)),
+    _plain("2 images", (2, 4, 6, 2), (3, 2, 2, 3)),
+    _plain("as many channels as filters as taps", (2, 5, 5, 3), (3, 3, 3, 3)),
+    _plain("a bias", (2, 4, 6, 3), (3, 2, 3, 2), bias=True),
+    _plain("stride 2", (2, 7, 8, 2), stride=2),
+    _plain("stride 2, cells left over", stride=2),
     _plain("padding 1", padding=((1, 1), (1, 1)), pad=1),
-    _plain("stride 2 and padding 1, cells left over", padding=((1, 1), (1, 1)), stride=2, pad=1),
+    _plain("stride 2 and padding 1", (2, 7, 7, 2), padding=((1, 1), (1, 1)), stride=2, pad=1),
+    _plain("stride 4 and padding 1", (2, 7, 6, 2), padding=((1, 1), (1, 1)), stride=4, pad=1),
     _plain("padding 'same'", (2, 5, 6, 2), (3, 2, 2, 3), ((1, 1), (0, 1)), pad="same"),
     _plain("stride 2 and padding 'same'", (2, 6, 7, 2), (3, 4, 2, 3), ((0, 1), (1, 2)), stride=2, pad="same"),
     _plain("dilation 2", (2, 7, 7, 2), dilation=2),

@@ -1,0 +1,545 @@
+"""``hwio.check``: mistakes named, right functions passed, broken ones survived, codes and JSON kept."""
+
+import html
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hwio
+import learners
+from hwio import lab
+from hwio.cli import main
+from hwio.grading import checking
+from hwio.grading.checkup import Checkup
+from hwio.grading.messages import receive, send
+from hwio.grading.naming import alike
+from hwio.grading.sandbox import Printed, _call, _load
+from hwio.grading.trials import STATUSES
+from hwio.grading.worker import DiedError, Worker
+from hwio.mistakes import ENTRIES, MISTAKES, Mistake
+from hwio.mistakes.cases import CASES, FUNCTIONS
+from hwio.mistakes.layer import Layer
+from test_mistakes import COINCIDE, PLAIN_ONLY, SOLUTION
+
+LEARNERS = Path(learners.__file__)
+Capture = pytest.CaptureFixture[str]
+forks = pytest.mark.skipif(sys.platform != "linux", reason="functions are copied by a fork")
+
+
+# ---------------------------------------------------------------- each mistake is named
+
+
+class Near:
+    """A worker in this very process: the messages are packed and read as ever, nothing is started."""
+
+    def __init__(self, function=None, forward=None):
+        self.held = {"function": function, "forward": forward}
+
+    def ask(self, message, seconds):
+        del seconds
+        message = self._sent(message)
+        answer = _load(message, self.held) if message["do"] == "load" else _call(message, self.held)
+        return self._sent(answer | {"printed": Printed().take()})
+
+    @staticmethod
+    def _sent(message):
+        pipe = io.BytesIO()
+        send(pipe, message)
+        pipe.seek(0)
+        return receive(pipe)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+@pytest.fixture
+def near(monkeypatch):
+    monkeypatch.setattr(checking, "Worker", Near)
+    monkeypatch.setattr(checking, "FORKS", True)
+    monkeypatch.setattr("hwio.grading.sandbox.limit_memory", lambda: None)
+    monkeypatch.setenv("HWIO_ENGINE", "off")  # small sums, which compiling would not make quicker
+
+
+def pairs(sizes: dict) -> dict:
+    """Return what Layer calls the course's sizes."""
+    stride, pad = sizes.get("stride", 1), sizes.get("pad", 0)
+    f = sizes.get("f", 1)
+    return {"stride": (stride, stride), "padding": ((pad, pad), (pad, pad)), "window": (f, f)}
+
+
+def learner_of(entry: Mistake):
+    """Make the function, with the course's signature, in which a slip was made."""
+    slip = entry.slip
+
+    def zero_pad(X, pad):
+        return slip(Layer(X, **pairs({"pad": pad})))
+
+    def conv_single_step(a_slice_prev, W, b):
+        return slip(Layer(a_slice_prev, W, b.reshape(-1)))
+
+    def conv_forward(A_prev, W, b, hparameters):
+        return slip(Layer(A_prev, W, b.reshape(-1), **pairs(hparameters))), None
+
+    def conv_backward(dZ, cache):
+        A_prev, W, b, hparameters = cache
+        return slip(Layer(A_prev, W, b.reshape(-1), dZ, **pairs(hparameters)))
+
+    def pool_forward(A_prev, hparameters, mode="max"):
+        return slip(Layer(A_prev, mode=mode, **pairs(hparameters))), None
+
+    def pool_backward(dA, cache, mode="max"):
+        return slip(Layer(cache[0], dy=dA, mode=mode, **pairs(cache[1])))
+
+    return locals()[entry.function]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.key)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_mistake_is_named(near, entry: Mistake) -> None:
+    if entry.key in PLAIN_ONLY:
+        pytest.skip("the course's function has no such option")
+    found = hwio.check(learner_of(entry))
+    assert not found.ok
+    wanted = {entry.key}.union(*(pair for pair in COINCIDE if entry.key in pair))
+    assert {named.key for named in found.mistakes} == wanted
+    text = str(found)
+    assert entry.name in re.sub(r"\s+", " ", text)
+    assert f"docs/{entry.page}" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert json.loads(found.json())["mistakes"][0]["key"] in wanted
+    for answer in (text, found.json(), found._repr_html_()):
+        for line in {trial.line for trial in found.cases} - {""}:  # the learner's own code
+            answer = answer.replace(line, "").replace(html.escape(line), "")
+        assert not SOLUTION.search(answer)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.key)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_plain_function_s_mistake_is_named(near, entry: Mistake) -> None:
+    if entry.function != "conv_forward":
+        pytest.skip("of another function of the course")
+
+    def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
+        around = ((padding, padding),) * 2
+        layer = Layer(x, w, b, None, (stride,) * 2, around, (dilation,) * 2)
+        return entry.slip(layer)
+
+    found = hwio.check(conv2d)
+    keys = {named.key for named in found.mistakes}
+    if entry.key == "conv-pad-other-side":
+        assert found.ok, "there is no other side where both have the same"
+    else:
+        assert entry.key in keys
+        assert keys <= {entry.key}.union(*COINCIDE)
+
+
+def test_odd_zeros_on_the_other_side_are_named(near) -> None:
+    def conv(x, w, padding="valid"):
+        return hwio.conv(x, w, padding="same_lower" if padding == "same" else padding)
+
+    assert [entry.key for entry in hwio.check(conv).mistakes] == ["conv-pad-other-side"]
+
+
+# ---------------------------------------------------------------- and nothing else
+
+
+@pytest.mark.parametrize("name", learners.WRONG)
+def test_no_known_mistake(near, name: str) -> None:
+    found = hwio.check(learners.WRONG[name])
+    assert not found.ok
+    assert found.mistakes == ()
+    assert "No known mistake gives these numbers." in str(found)
+    assert found.to_dict()["known_mistake"] is False
+
+
+def test_there_are_twenty_others() -> None:
+    assert len(learners.WRONG) >= 20
+
+
+@pytest.mark.parametrize("function", learners.RIGHT, ids=lambda function: function.__name__)
+def test_right_in_any_style(near, function) -> None:
+    found = hwio.check(function)
+    assert found.ok, str(found)
+    assert found.exit_code == 0
+    assert found.passed == len(CASES["conv_forward"])
+    assert f"All {found.passed} cases pass" in str(found)
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name != "conv"])
+def test_the_course_s_own_functions_are_right(near, name: str) -> None:
+    assert hwio.check(getattr(lab, name)).ok
+
+
+@pytest.mark.parametrize("function", [learners.conv2d, learners.conv_same, hwio.conv])
+def test_plain_functions_are_right(near, function) -> None:
+    found = hwio.check(function, like="conv")
+    assert found.ok, str(found)
+
+
+def test_cases_follow_the_parameters(near) -> None:
+    titles = {trial.case.title for trial in hwio.check(learners.conv2d).cases}
+    assert {"dilation 2", "stride 2", "padding 1", "a bias"} <= titles
+    words = {trial.case.title for trial in hwio.check(learners.conv_same).cases}
+    assert "padding 'same'" in words
+    assert not {"dilation 2", "stride 2", "padding 1", "a bias"} & words
+
+
+def test_a_turned_filter_keeps_the_mean_and_is_caught(near) -> None:
+    """Show what a test of the mean lets pass: on a large image of ones' neighbours it is the same."""
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((1, 9, 9, 1)), rng.standard_normal((3, 3, 1, 1))
+    x = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))  # zeros around: every cell meets every tap
+    straight, turned = hwio.conv(x, w), hwio.conv(x, w, flip=True)
+    assert np.isclose(straight.mean(), turned.mean())
+    assert not np.allclose(straight, turned)
+
+    def conv_forward(A_prev, W, b, hparameters):
+        return lab.conv_forward(A_prev, W[::-1, ::-1], b, hparameters)
+
+    found = hwio.check(conv_forward)
+    assert [entry.key for entry in found.mistakes] == ["conv-filter-turned"]
+    assert found.first is found.cases[0]
+
+
+def test_two_slips_are_told_by_the_first(near) -> None:
+    def conv_forward(A_prev, W, b, hparameters):
+        sizes = {"stride": 1, "pad": hparameters["pad"]}
+        Z = lab.conv_forward(A_prev, W, 0 * b, sizes)[0]
+        return Z, None
+
+    found = hwio.check(conv_forward)
+    assert found.mistakes == ()
+    assert "conv-bias-missing" in [entry.key for entry in found.perhaps]
+    assert "This case alone would fit" in str(found)
+
+
+def test_alike_tells_shapes_and_numbers_apart() -> None:
+    ones = np.ones((2, 2))
+    assert alike((ones,), (ones + 1e-12,))
+    assert not alike((ones,), (ones + 1e-3,))
+    assert not alike((ones,), (ones.ravel(),))
+    assert not alike(None, (ones,))
+    assert not alike("ValueError", (ones,))
+
+
+# ---------------------------------------------------------------- in a process of its own
+
+
+@forks
+@pytest.mark.parametrize("name", learners.BREAKING)
+def test_a_breaking_function_is_survived(name: str, capfd: Capture) -> None:
+    status, words = learners.BREAKING[name]
+    began = time.monotonic()
+    found = hwio.check(getattr(learners, name), timeout=0.5 if status == "timeout" else 20)
+    assert time.monotonic() - began < 60
+    assert found.cases[0].status == status
+    assert words in found.cases[0].says
+    assert not found.ok
+    assert found.exit_code == 1
+    told = json.loads(found.json())
+    assert told["ok"] is False
+    assert told["cases"][0]["status"] == status
+    assert capfd.readouterr() == ("", ""), "nothing that it prints comes through"
+    assert not SOLUTION.search(str(found).replace(found.cases[0].line or "-", ""))
+
+
+@forks
+def test_a_flood_of_prints_is_held_back(capfd: Capture) -> None:
+    found = hwio.check(learners.flooding)
+    assert found.ok
+    assert capfd.readouterr() == ("", "")
+    assert len(found.cases[0].printed) <= 2000
+
+
+@forks
+def test_a_thread_that_never_ends_is_ended() -> None:
+    assert hwio.check(learners.with_a_thread).ok
+
+
+@forks
+def test_the_learner_s_own_line_is_shown() -> None:
+    found = hwio.check(learners.raising)
+    line = learners.raising.__code__.co_firstlineno + 1
+    assert f"line {line} in raising: return A_prev[99], None" in str(found)
+
+
+@forks
+def test_what_was_not_reached_is_told() -> None:
+    found = hwio.check(learners.exiting_at_once)
+    assert len(found.cases) == 1
+    assert len(found.to_dict()["not_reached"]) == len(CASES["conv_forward"]) - 1
+    assert f"{len(CASES['conv_forward']) - 1} cases not tried" in str(found)
+
+
+def test_a_fresh_process_loads_a_file() -> None:
+    found = hwio.check(f"{LEARNERS}:conv_forward_einsum")
+    assert found.ok, str(found)
+    assert found.where.startswith("learners.py, line") or "tests/learners.py, line" in found.where
+
+
+def test_without_forks_the_source_is_sent(monkeypatch) -> None:
+    monkeypatch.setattr(checking, "FORKS", False)
+    assert hwio.check(learners.conv_forward_loops).ok
+
+
+def test_a_process_that_ends_is_noticed() -> None:
+    with Worker() as worker:
+        worker.end()
+        with pytest.raises(DiedError):
+            worker.ask({"do": "load", "file": "none.py", "function": "f"}, 10)
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk" * 100, b"\xff" * 20, b"\x02" + b"\0" * 7 + b"{}"])
+def test_junk_is_no_message(junk: bytes) -> None:
+    assert receive(io.BytesIO(junk)) is None
+
+
+def test_messages_execute_nothing() -> None:
+    pipe = io.BytesIO()
+    send(pipe, {"returned": (np.array([print]), {1, 2}, b"bytes", 1j)})
+    pipe.seek(0)
+    kinds = [part.kind for part in receive(pipe)["returned"]]
+    assert kinds == ["array of dtype object, which holds no numbers", "set", "bytes", "complex"]
+
+
+# ---------------------------------------------------------------- backwards with a cache of one's own
+
+
+def my_forward(A_prev, W, b, hparameters):
+    Z, _ = lab.conv_forward(A_prev, W, b, hparameters)
+    return Z, {"x": A_prev, "sizes": hparameters, "w": W, "b": b}
+
+
+def my_backward(dZ, cache):
+    course = cache["x"], cache["w"], cache["b"], cache["sizes"]
+    return lab.conv_backward(dZ, course)
+
+
+def test_a_cache_of_one_s_own(near) -> None:
+    found = hwio.check(my_backward)
+    assert not found.ok
+    assert "forward=conv_forward" in str(found)
+    assert hwio.check(my_backward, forward=my_forward).ok
+
+
+def test_an_odd_cache_is_a_note(near) -> None:
+    def conv_forward(A_prev, W, b, hparameters):
+        return lab.conv_forward(A_prev, W, b, hparameters)[0], (W, A_prev, b, hparameters)
+
+    found = hwio.check(conv_forward)
+    assert found.ok
+    assert "Note: cache holds something else than A_prev" in str(found)
+
+
+# ---------------------------------------------------------------- signatures
+
+
+@pytest.mark.parametrize(
+    ("written", "function"),
+    [
+        ("def f(A_prev, W, b, hparameters): ...", "conv_forward"),
+        ("def ConvForward(a, b, c, d): ...", "conv_forward"),
+        ("def backward(dZ, cache): ...", "conv_backward"),
+        ("def backward(dA, cache, mode='max'): ...", "pool_backward"),
+        ("def g(A_prev, hparameters, mode='max'): ...", "pool_forward"),
+        ("def pad_it(X, pad): ...", "zero_pad"),
+        ("def step(a_slice_prev, W, b): ...", "conv_single_step"),
+        ("def conv2d(x, w): ...", "conv"),
+        ("def conv2d(image, kernel, *, stride=1, padding=0): ...", "conv"),
+        ("def conv2d(x, w, b, stride, pad): ...", "conv"),
+        ("def conv_forward(x, w, b, stride, pad): ...", "conv"),
+    ],
+)
+def test_signatures_are_read(near, written: str, function: str) -> None:
+    names: dict = {}
+    exec(written, names)
+    made = next(value for name, value in names.items() if name != "__builtins__")
+    assert hwio.check(made).function == function
+
+
+def test_required_parameters_are_given(near) -> None:
+    def conv2d(x, w, b, stride, pad):
+        return hwio.conv(x, w, b, stride=stride, padding=pad)
+
+    assert hwio.check(conv2d).ok
+
+
+# ---------------------------------------------------------------- words
+
+
+def test_the_report_of_a_learner(near) -> None:
+    found = hwio.check(learner_of(MISTAKES["conv-stride-forgotten"]))
+    text = str(found)
+    assert "First wrong: stride 2" in text
+    assert (
+        "Z[0, 0, 1, 0] is the first number that differs: image 0, row 0, column 1, filter 0" in text
+    )
+    assert "It is made of rows 0 to 2 and columns 2 to 4 of A_prev:" in text
+    trial, layer = found.first, found.first.case.layer
+    window = layer.x[0, 0:3, 2:5]
+    assert trial.first.expected == (window * layer.w[..., 0]).sum() + layer.b[0]
+    assert f"{window[0, 0, 0]:.3f}" in text
+
+
+def test_padding_is_shown_in_brackets(near) -> None:
+    text = str(hwio.check(learner_of(MISTAKES["conv-pad-ones"])))
+    assert "(numbers in brackets are padding)" in text
+    assert "rows -1 to 1 and columns -1 to 1" in text
+    assert "(0)" in text
+
+
+def test_html_is_escaped(near) -> None:
+    def conv_forward(A_prev, W, b, hparameters):
+        message = "<script>alert(1)</script>"
+        raise ValueError(message)
+
+    page = hwio.check(conv_forward)._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_json_has_what_a_grader_needs(near) -> None:
+    told = json.loads(hwio.check(learner_of(MISTAKES["conv-bias-missing"])).json())
+    assert set(told) >= {"ok", "name", "function", "passed", "total", "cases", "mistakes"}
+    assert told["passed"] == 1
+    assert told["total"] == len(CASES["conv_forward"])
+    wrong = told["cases"][1]
+    assert wrong["status"] in STATUSES
+    assert wrong["first"]["part"] == "Z"
+    assert wrong["first"]["at"] == [0, 0, 0, 0]
+    assert wrong["differ"] == {"Z": 4}
+
+
+def test_nan_stays_out_of_json(near) -> None:
+    found = hwio.check(learners.WRONG["not a number in a corner"])
+    assert json.loads(found.json())["cases"][0]["first"]["got"] is None
+
+
+# ---------------------------------------------------------------- the command
+
+
+def said(capsys: Capture, *arguments: str, code: int) -> str:
+    assert main(["check", *arguments]) == code
+    return capsys.readouterr().out
+
+
+def test_the_command_passes(capsys: Capture) -> None:
+    assert "All 15 cases pass" in said(capsys, f"{LEARNERS}:conv_forward_im2col", code=0)
+
+
+@pytest.mark.parametrize("name", ["endless", "raising", "without_return", "exiting_at_once"])
+def test_the_command_keeps_its_code_and_json(capsys: Capture, name: str) -> None:
+    out = said(capsys, f"{LEARNERS}:{name}", "--json", "--timeout", "1", code=1)
+    told = json.loads(out)
+    assert told["ok"] is False
+    assert told["cases"][0]["status"] == learners.BREAKING[name][0]
+
+
+def test_the_command_s_flood() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hwio", "check", f"{LEARNERS}:flooding", "--json"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["ok"] is True
+
+
+def test_a_whole_file(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import numpy as np\n"
+        "def zero_pad(X, pad):\n"
+        "    return np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)))\n"
+        "def conv_single_step(a, W, b):\n"
+        "    return float((a * W).sum())\n"
+        "def helper():\n"
+        "    pass\n",
+        encoding="utf-8",
+    )
+    told = json.loads(said(capsys, str(file), "--json", code=1))
+    assert [(one["name"], one["ok"]) for one in told["functions"]] == [
+        ("zero_pad", True),
+        ("conv_single_step", False),
+    ]
+    assert "the bias is missing" in said(capsys, str(file), code=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def conv_forward(:\n", "SyntaxError"),
+        ("import no_such_module\ndef conv_forward(a, b, c, d): ...\n", "ModuleNotFoundError"),
+        ("raise SystemExit(0)\n", "SystemExit"),
+        ("import os\nos._exit(0)\n", "ended the process"),
+    ],
+)
+def test_a_file_that_can_t_be_loaded(
+    capsys: Capture, tmp_path: Path, text: str, words: str
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(text, encoding="utf-8")
+    told = json.loads(said(capsys, f"{file}:conv_forward", "--json", code=1))
+    assert told["ok"] is False
+    assert words in told["broken"]["says"]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("no_such.py:f", "there is no file no_such.py"),
+        ("{here}:conv_fward_loops", "did you mean learners.py:conv_forward_loops?"),
+        ("{here}:BREAKING", "is a dict, not a function"),
+        ("{here}:sizes_of", "has the parameters of no function"),
+        ("conv_forward", "names no file of Python"),
+    ],
+)
+def test_a_question_that_can_t_be_answered(capsys: Capture, target: str, words: str) -> None:
+    assert main(["check", target.format(here=LEARNERS)]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.out == ""
+
+
+def test_a_notebook_s_definitions_are_checked(capsys: Capture, tmp_path: Path) -> None:
+    cells = [
+        "%matplotlib inline\nimport numpy as np\nimport no_such_module\nfrom public_tests import *",
+        "def zero_pad(X, pad):\n    return np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)))",
+        "raise SystemExit('this cell must not run')",
+        "this is not Python",
+    ]
+    held = {"cells": [{"cell_type": "code", "source": text.splitlines(True)} for text in cells]}
+    file = tmp_path / "lab.ipynb"
+    file.write_text(json.dumps(held), encoding="utf-8")
+    assert "All 7 cases pass" in said(capsys, f"{file}:zero_pad", code=0)
+
+
+def test_checkup_prints_itself(near) -> None:
+    found = hwio.check(lab.zero_pad)
+    assert isinstance(found, Checkup)
+    assert repr(found) == str(found)
+
+
+@pytest.mark.parametrize("fn", [3, None, [learners.conv2d]])
+def test_what_is_no_function(fn) -> None:
+    with pytest.raises(hwio.ArgumentTypeError, match="not a function"):
+        hwio.check(fn)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "ten", True, float("nan")])
+def test_what_is_no_time(timeout) -> None:
+    with pytest.raises(hwio.OptionError, match="seconds"):
+        hwio.check(lab.zero_pad, timeout=timeout)

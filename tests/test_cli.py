@@ -55,7 +55,7 @@ def test_the_examples_of_the_help_run(
     Path("lab.py").write_text("from hwio.lab import conv_forward\n", encoding="utf-8")
     text = out_of(capsys)
     lines = [line.strip().split("   ")[0] for line in text.splitlines() if line[:7] == "  hwio "]
-    assert len(lines) == 13
+    assert len(lines) == 14
     for line in lines:
         if line not in ("hwio tour", "hwio compare --demo", "hwio warmup") and line[5:9] != "tune":
             assert main(shlex.split(line)[1:]) == 0, line

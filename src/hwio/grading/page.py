@@ -9,7 +9,7 @@ from hwio.grading.report import RIGHT, WRONG, sections
 from hwio.show.colours import GREEN, VERMILION
 
 if TYPE_CHECKING:
-    from hwio.grading.checkup import Checkup
+    from hwio.grading.findings import Findings
 
 _STYLE = (
     "font:13px/1.45 ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap;"
@@ -18,7 +18,7 @@ _STYLE = (
 _MARKS = {RIGHT: GREEN, WRONG: VERMILION}
 
 
-def html_report(found: Checkup) -> str:
+def html_report(found: Findings) -> str:
     """Write the report as one element; its bar is green where all is right."""
     colour = GREEN if found.ok else VERMILION
     lines = ["\n".join(part) for part in sections(found) if part]

@@ -12,7 +12,7 @@ from hwio.show.printing import aligned, filled, plural, spaced, width
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hwio.grading.checkup import Checkup
+    from hwio.grading.findings import Findings
     from hwio.grading.trials import Trial
     from hwio.mistakes import Mistake
 
@@ -21,7 +21,7 @@ MOST_NAMED = 4  # mistakes that are told of those that no case tells apart
 _WHY = "docs/how-to/check-your-lab-answers.md"
 
 
-def report(found: Checkup) -> str:
+def report(found: Findings) -> str:
     """Write the report.
 
     Returns
@@ -32,7 +32,7 @@ def report(found: Checkup) -> str:
     return spaced(sections(found))
 
 
-def sections(found: Checkup) -> list[list[str]]:
+def sections(found: Findings) -> list[list[str]]:
     """Return the parts of the report, each as lines."""
     parts = [_head(found)]
     if found.broken:
@@ -45,7 +45,7 @@ def sections(found: Checkup) -> list[list[str]]:
     return parts
 
 
-def _head(found: Checkup) -> list[str]:
+def _head(found: Findings) -> list[str]:
     """Name the function, and what it was taken for."""
     line = _cut(f"{found.written}   {found.where}".rstrip())
     known = FUNCTIONS.get(found.function)
@@ -60,7 +60,7 @@ def _broken(raised: dict[str, str]) -> list[str]:
     return [_cut(line) for line in lines]
 
 
-def _cases(found: Checkup) -> list[str]:
+def _cases(found: Findings) -> list[str]:
     """List the cases with what became of each."""
     rows, again = [], 0
     for last, trial in zip((None, *found.trials), found.trials, strict=False):
@@ -102,7 +102,7 @@ def _shape(shape: tuple[int, ...]) -> str:
     return str(shape).replace(",)", ")")
 
 
-def _all_right(found: Checkup) -> list[str]:
+def _all_right(found: Findings) -> list[str]:
     """Say that all is right, and what is odd all the same."""
     count = plural(len(found.titles), "case")
     lines = [f"All {count} pass: every number is right, element by element."]
@@ -110,7 +110,7 @@ def _all_right(found: Checkup) -> list[str]:
     return lines + [line for note in notes for line in filled(f"Note: {note}.")]
 
 
-def inputs_of(found: Checkup, trial: Trial) -> str:
+def inputs_of(found: Findings, trial: Trial) -> str:
     """Write what the function was called with: shapes and sizes."""
     layer, names = trial.case.layer, COURSE[found.function].inputs
     plain = found.function == "conv"
@@ -134,7 +134,7 @@ def _x_name(function: str) -> str:
     return {"zero_pad": "X", "conv_single_step": "a_slice_prev"}.get(function, "A_prev")
 
 
-def _first(found: Checkup, trial: Trial) -> list[str]:
+def _first(found: Findings, trial: Trial) -> list[str]:
     """Describe the first case that did not pass."""
     lines = [f"First wrong: {trial.case.title}", f"  {inputs_of(found, trial)}"]
     cell = trial.first
@@ -161,7 +161,7 @@ def _cut(line: str) -> str:
     return line if len(line) <= width() else f"{line[: width() - 1]}…"
 
 
-def _verdict(found: Checkup, first: Trial) -> list[str]:
+def _verdict(found: Findings, first: Trial) -> list[str]:
     """Name the mistake, or say that none is known."""
     if first.status in ("changed", "random"):
         return []
@@ -179,7 +179,7 @@ def _verdict(found: Checkup, first: Trial) -> list[str]:
     return lines + _general(found, first) + _own_cache(found, first)
 
 
-def _own_cache(found: Checkup, first: Trial) -> list[str]:
+def _own_cache(found: Findings, first: Trial) -> list[str]:
     """Say which cache was passed, to a function that raised at once."""
     if found.function != "conv_backward" or first.status != "raised":
         return []
@@ -190,7 +190,7 @@ def _own_cache(found: Checkup, first: Trial) -> list[str]:
     return filled(text, "  ", "  ")
 
 
-def _general(found: Checkup, first: Trial) -> list[str]:
+def _general(found: Findings, first: Trial) -> list[str]:
     """Say where to look where nothing is known."""
     if first is found.trials[0]:
         text = "Already the simplest case is wrong: work it out by hand."

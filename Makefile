@@ -51,6 +51,9 @@ keras: $(VENV)/has-test,fast,keras  ## run Keras' own tests of convolution and p
 weights: $(VENV)/has-test,frameworks  ## move layers between TensorFlow, PyTorch, ONNX and TFLite, run both sides, print counts (1 GB)
 	$(VENV)/bin/python tests/weights_matrix.py $(ARGS)
 
+onnx: $(VENV)/has-test,fast,ocr  ## run ONNX's own cases and light models and a trained OCR on hwio (ARGS=cases, light or ocr)
+	$(VENV)/bin/python tests/onnx_suite.py $(ARGS)
+
 clean:  ## remove what make made
 	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -66,5 +69,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour learn test lint format types pages docs bench bench-quick keras weights clean
+.PHONY: help tour learn test lint format types pages docs bench bench-quick keras onnx weights clean
 .NOTPARALLEL:  # two installs into one environment would collide

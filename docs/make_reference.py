@@ -298,6 +298,7 @@ BRIDGES = {
     "torch": ("conv",),
     "jax": ("conv",),
     "keras": ("install", "enabled", "uninstall"),
+    "onnx": ("evaluator",),
 }
 
 

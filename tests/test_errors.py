@@ -24,6 +24,7 @@ PROSE = {
     "leave groups out",
     "leave activation out",
     "leave padding_mode out",
+    "leave training out",
 }
 # where nothing that was given can be made to fit, there is nothing to type
 NOTHING = {

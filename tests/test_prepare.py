@@ -80,7 +80,45 @@ def test_errors_are_those_of_conv():
     with pytest.raises(hwio.DTypeError):
         hwio.prepare(w.astype(bool))
     with pytest.raises(hwio.OptionError, match="padding='smae'"):
-        hwio.prepare(w, padding="smae")(np.ones((1, 5, 5, 4)))
+        hwio.prepare(w, padding="smae")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"padding": "smae"}, hwio.OptionError),
+        ({"padding": (1, 2)}, hwio.OptionError),
+        ({"padding": -1}, hwio.ShapeError),
+        ({"padding": "causal"}, hwio.OptionError),
+        ({"padding_mode": "mirrored"}, hwio.OptionError),
+        ({"stride": 0}, hwio.ShapeError),
+        ({"stride": (1, 2, 3)}, hwio.ShapeError),
+        ({"dilation": 1.5}, hwio.ArgumentTypeError),
+        ({"groups": "2"}, hwio.ArgumentTypeError),
+        ({"layout": "NHWC"}, hwio.LayoutError),
+        ({"layout": 4}, hwio.ArgumentTypeError),
+        ({"flip": 1}, hwio.ArgumentTypeError),
+        ({"activation": "rleu"}, hwio.OptionError),
+        ({"method": "wingrad"}, hwio.OptionError),
+        ({"precision": "low"}, hwio.OptionError),
+        ({"b": np.ones(4)}, hwio.ShapeError),
+    ],
+)
+def test_what_needs_no_x_is_checked_at_once_and_in_the_words_of_conv(options, error):
+    x, w = np.ones((1, 9, 9, 4)), np.ones((3, 3, 4, 8))
+    with pytest.raises(error) as early:
+        hwio.prepare(w, **options)
+    with pytest.raises(error) as late:
+        hwio.conv(x, w, **options)
+    assert str(early.value).splitlines()[0] == str(late.value).splitlines()[0]
+
+
+def test_what_x_decides_waits_for_it():
+    layer = hwio.prepare(np.ones((3, 3, 4, 8)), padding=2, padding_mode="reflect")
+    assert layer(np.ones((1, 5, 5, 4))).shape == (1, 7, 7, 8)
+    with pytest.raises(hwio.ShapeError, match="padding_mode='reflect' can take at most 1"):
+        layer(np.ones((1, 2, 5, 4)))
+    hwio.prepare(np.ones((3, 3, 1, 8), np.int8), activation=(0.5, 6))(np.ones((1, 5, 5, 1)))
 
 
 def test_it_prints_as_the_weights_that_were_given():

@@ -16,6 +16,7 @@ from hwio.ops.canonical import stored_w, stored_x, w_view, x_view, y_view
 from hwio.ops.check import geometry_of
 from hwio.ops.keywords import check_keywords, hide_unknown
 from hwio.ops.memory import stored_shape
+from hwio.ops.missing import missing_dy
 from hwio.ops.options import check_flip
 from hwio.ops.planning import check_shape_like, checked_shape
 from hwio.ops.run_grad import gradient_for_w, gradient_for_x
@@ -38,7 +39,7 @@ GRAD_OPTIONS = (
 def conv_grad(
     x: Any,
     w: Any,
-    dy: Any,
+    dy: Any = None,
     *,
     stride: int | tuple[int, ...] = 1,
     padding: Padding = "valid",
@@ -109,7 +110,8 @@ def conv_grad(
         check_keywords("conv_grad", unknown, GRAD_OPTIONS, x, w)
     wanted = check_need(need)
     given = x, w
-    x, w, dy = back_operand(x, "x", wanted), back_operand(w, "w", wanted), as_array(dy, "dy")
+    x, w = back_operand(x, "x", wanted), back_operand(w, "w", wanted)
+    dy = None if dy is None else as_array(dy, "dy")
     options = {
         "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
         "layout": layout,
@@ -121,7 +123,7 @@ def conv_grad(
         return go_back(problem, x, w, dy, wanted, options, memory_limit)
 
 
-hide_unknown(conv_grad)
+hide_unknown(conv_grad, "dy")
 
 
 def check_backward(
@@ -154,7 +156,7 @@ def go_back(
     problem: Backward,
     x: Any,
     w: Any,
-    dy: Array,
+    dy: Array | None,
     wanted: str,
     options: dict[str, Any],
     memory_limit: int | None = None,
@@ -166,7 +168,8 @@ def go_back(
     problem : Backward
     x, w : array or tuple of int
         A shape where the numbers are not needed.
-    dy : array
+    dy : array or None
+        None is refused, in words that tell y's shape.
     wanted : str
         Letters of "xwb".
     options : dict
@@ -174,6 +177,8 @@ def go_back(
     memory_limit : int, optional
     """
     geo, lay = problem.geometry, problem.layout
+    if dy is None:
+        raise ArgumentTypeError(missing_dy(stored_shape(geo, lay), lay.y))
     if dy.shape != stored_shape(geo, lay):
         raise ShapeError(_other_dy(problem, dy.shape, (shape_of(x), shape_of(w)), options))
     itemsize = widest(*(a for a in (x, w, dy) if not isinstance(a, tuple)))

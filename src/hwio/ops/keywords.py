@@ -64,10 +64,14 @@ def check_keywords(
             raise ArgumentTypeError(_unknown(function, name, value, known, x, w))
 
 
-def hide_unknown(function: Any) -> None:
-    """Leave ``**unknown`` out of a signature: it is taken only to be refused in words."""
+def hide_unknown(function: Any, *needed: str) -> None:
+    """Show a signature as it is meant: without ``**unknown``, which is taken only to be refused in words.
+
+    ``needed`` names what has a default only so that leaving it out is answered in words.
+    """
     read = inspect.signature(function)
     seen = [p for p in read.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    seen = [p.replace(default=p.empty) if p.name in needed else p for p in seen]
     function.__signature__ = read.replace(parameters=seen)
 
 

@@ -51,6 +51,23 @@ def check_method(method: Any, precision: Any, geo: Geometry) -> None:
     OptionError
         If a word is unknown, or the method can't serve the geometry.
     """
+    check_ways(method, precision)
+    ways = METHODS | KERNELS
+    why = None if method == "auto" else ways[method].refuses(geo)
+    if why:
+        can = [name for name, m in METHODS.items() if m.refuses(geo) is None]
+        rule = f"method={method!r} can't serve this convolution: {why}"
+        raise OptionError(word(rule, [f"methods that can: {', '.join(can)}"], "method='auto'"))
+
+
+def check_ways(method: Any, precision: Any) -> None:
+    """Check the method and precision words, and that a compiled method can run at all.
+
+    Raises
+    ------
+    OptionError
+        If a word is unknown, or there is no engine.
+    """
     known = ("auto", *sorted(METHODS), *sorted(KERNELS))
     if not isinstance(method, str) or method not in known:
         near = nearest(method, known)
@@ -66,12 +83,6 @@ def check_method(method: Any, precision: Any, geo: Geometry) -> None:
     if method in KERNELS and refusal():
         rule = f"method={method!r} is compiled, and the engine does not serve here: {refusal()}"
         raise OptionError(word(rule, [], "method='auto'"))
-    ways = METHODS | KERNELS
-    why = None if method == "auto" else ways[method].refuses(geo)
-    if why:
-        can = [name for name, m in METHODS.items() if m.refuses(geo) is None]
-        rule = f"method={method!r} can't serve this convolution: {why}"
-        raise OptionError(word(rule, [f"methods that can: {', '.join(can)}"], "method='auto'"))
 
 
 def clip_of(activation: Any, result: np.dtype[Any]) -> Clip | None:

@@ -21,6 +21,7 @@ from hwio.errors import (
 from hwio.ops.arrays import as_array, is_shape
 from hwio.ops.keys import apart, is_fixed
 from hwio.ops.memory import check_memory, check_output, size, stored_shape
+from hwio.ops.missing import missing_dy
 from hwio.pooling import POOL_METHODS
 from hwio.shapes.counts import entries_of, per_axis
 from hwio.shapes.padding import PADDING_MODES, PADDINGS, resolve_padding
@@ -240,14 +241,17 @@ def check_pool_out(out: Any, shape: Shape, letters: str, dtype: np.dtype[Any]) -
         raise OptionError(word("out is read-only", ["y is written into it"], "out = out.copy()"))
 
 
-def check_dy(dy_shape: Shape, problem: PoolProblem, x_shape: Shape) -> None:
-    """Check that dy has the shape of y.
+def check_dy(dy: Array | None, problem: PoolProblem, x_shape: Shape) -> None:
+    """Check that there is a dy, and that it has the shape of y.
 
     Raises
     ------
-    ShapeError
+    ArgumentTypeError, ShapeError
     """
     shape, lay = problem.y_shape, problem.layout
+    if dy is None:
+        raise ArgumentTypeError(missing_dy(shape, lay.y))
+    dy_shape: Shape = dy.shape
     if dy_shape == shape:
         return
     rule = f"dy has shape {dy_shape}, but y has {shape}"

@@ -44,7 +44,7 @@ TIES = {
 @readable
 def max_pool_grad(
     x: Any,
-    dy: Any,
+    dy: Any = None,
     window: Sizes | None = None,
     *,
     stride: Sizes | None = None,
@@ -100,14 +100,15 @@ def max_pool_grad(
     """
     if unknown:
         check_pool_keywords("max_pool_grad", unknown, (*OPTIONS, "ties"))
-    x, dy = pool_array(x), pool_array(dy, "dy")
+    x = pool_array(x)
+    dy = None if dy is None else pool_array(dy, "dy")
     refuse_complex(x.dtype, "x")
     all_ties = _check_ties(ties) == "all"
     problem = check_pool(
         x.shape, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
         layout=layout, method=method, why=NO_MAXIMUM,
     )  # fmt: skip
-    check_dy(dy.shape, problem, x.shape)
+    check_dy(dy, problem, x.shape)
     dy = native(dy)
     result = dy.dtype if dy.dtype.kind in "fc" else np.dtype(np.int64)
     compute = _exact(dy, problem) if dy.dtype.kind in "iu" else float_compute(dy.dtype)
@@ -120,7 +121,7 @@ def max_pool_grad(
 @readable
 def avg_pool_grad(
     x: Any,
-    dy: Any,
+    dy: Any = None,
     window: Sizes | None = None,
     *,
     stride: Sizes | None = None,
@@ -165,15 +166,15 @@ def avg_pool_grad(
     if unknown:
         check_pool_keywords("avg_pool_grad", unknown, (*OPTIONS, "count_include_pad"))
     x_shape = x if is_shape(x) else pool_array(x).shape
-    dy = pool_array(dy, "dy")
+    dy = None if dy is None else pool_array(dy, "dy")
     counts = check_flag(count_include_pad, "count_include_pad", PAD_COUNTS)
-    result = mean_dtype(dy.dtype)
     problem = check_pool(
         x_shape, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
         layout=layout, method=method, why=None if counts else NO_MEAN,
         way_out="count_include_pad=True",
     )  # fmt: skip
-    check_dy(dy.shape, problem, x_shape)
+    check_dy(dy, problem, x_shape)
+    result = mean_dtype(dy.dtype)
     share = canonical_y(problem, native(dy).astype(float_compute(result), copy=False))
     share = share / divisor(problem.geometry, problem.padding, counts).astype(share.real.dtype)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -29,13 +29,13 @@ _USUAL = {"padding": "'same'", "method": "'auto'", "ties": "'first'", "window": 
 
 
 def readable(function: _Function) -> _Function:
-    """Show a signature as it is meant: a window is needed, and ``**unknown`` is only refused.
+    """Show a signature as it is meant: dy and a window are needed, and ``**unknown`` is only refused.
 
     Both have to be taken all the same, so that a call with another library's words gets an answer.
     """
     whole = inspect.signature(function)
     shown = [p for p in whole.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    shown = [p.replace(default=p.empty) if p.name == "window" else p for p in shown]
+    shown = [p.replace(default=p.empty) if p.name in ("dy", "window") else p for p in shown]
     function.__signature__ = whole.replace(parameters=shown)  # type: ignore[attr-defined]
     return function
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, ShapeError, show, word
 from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
-from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.early import check_early
+from hwio.ops.keywords import FOREIGN, OPTIONS, check_keywords, hide_unknown
 from hwio.ops.options import Clip, clip_of
 from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
@@ -48,7 +49,7 @@ class Prepared:
         self._packs: dict[Any, Any] = {}
         self._backward: dict[tuple[int, ...], Backward] = {}
 
-    def __call__(self, x: Any, *, out: Array | None = None) -> Array:
+    def __call__(self, x: Any, *, out: Array | None = None, **unknown: Never) -> Array:
         """Convolve x; what it returns is what ``hwio.conv`` would, to the bit.
 
         Parameters
@@ -62,6 +63,8 @@ class Prepared:
         -------
         array
         """
+        if unknown:
+            raise ArgumentTypeError(_settled(*next(iter(unknown.items())), self.options))
         key = None
         if type(x) is np.ndarray and out is None and x.flags.aligned:
             key = (x.shape, x.strides, x.dtype)
@@ -85,7 +88,7 @@ class Prepared:
         return self._problem(as_array(x, "x", bfloat16=True)).plan
 
     def grad(
-        self, x: Any, dy: Any, *, y: Any = None, need: str = "xwb"
+        self, x: Any, dy: Any = None, *, y: Any = None, need: str = "xwb"
     ) -> tuple[Array | None, Array | None, Array | None]:
         """Go back through the layer: from dy to dx, dw and db, as ``hwio.conv_grad`` would.
 
@@ -121,11 +124,12 @@ class Prepared:
         from hwio.ops.grad import back_operand, check_need, go_back, shape_of
 
         wanted = check_need(need)
-        given, x, dy = x, back_operand(x, "x", wanted), as_array(dy, "dy")
+        given, x = x, back_operand(x, "x", wanted)
+        dy = None if dy is None else as_array(dy, "dy")
         options = {name: self.options[name] for name in _SHAPING if name in self.options}
         with worded_for("prepare", given, self.w):
             problem = self._back_problem(shape_of(x), options)
-            if self.options.get("activation") is not None:
+            if dy is not None and self.options.get("activation") is not None:
                 y = self._output(x, y)
                 check_alike(dy.shape, y.shape)
                 dy = stopped(dy, y, clip_of(self.options["activation"], y.dtype))
@@ -191,6 +195,23 @@ def _restore(w: Array, b: Array | None, options: dict[str, Any]) -> Prepared:
     return Prepared(w, b, options)
 
 
+hide_unknown(Prepared.__call__)
+hide_unknown(Prepared.grad, "dy")
+
+
+def _settled(name: str, value: Any, options: dict[str, Any]) -> str:
+    """Word an option that is given to a layer's call."""
+    ours = name if name in OPTIONS else FOREIGN.get(name, "")
+    if ours not in OPTIONS:
+        rule = f"{name}= is no keyword of a prepared layer"
+        return word(rule, ["it takes x, and out="], f"leave {name} out")
+    rule = (
+        f"{name}={show(value)} comes too late: options belong to prepare, which settles them once"
+    )
+    facts = [f"this layer has {ours}={show(options[ours])}"] if ours in options else []
+    return word(rule, facts, f"hwio.prepare(w, {ours}={show(value)})(x)")
+
+
 MOST_SHAPES = 1024  # sizes of x that one prepared layer remembers
 
 
@@ -237,8 +258,8 @@ def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
     Raises
     ------
     HwioError
-        As ``hwio.conv``, most of them at the first call: options and b are checked together with the
-        x that they meet, and that call also compiles what ``hwio warmup`` has not.
+        As ``hwio.conv``. Each option and b are checked at once; how they fit x, at the first call with
+        its shape, which also compiles what ``hwio warmup`` has not.
 
     Examples
     --------
@@ -255,4 +276,6 @@ def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
     if w.ndim not in (3, 4, 5):
         rule = f"w has {w.ndim} axes; weights have 3, 4 or 5"
         raise ShapeError(word(rule, ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]))
+    with worded_for("prepare", w, w):
+        check_early(w, b, options)
     return Prepared(w, b, options)

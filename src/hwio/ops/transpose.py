@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Never
 
-from hwio.errors import ShapeError, word
+from hwio.errors import ArgumentTypeError, ShapeError, word
 from hwio.ops.arrays import aligned, as_array
 from hwio.ops.backward import Backward, check_room_for, check_way
 from hwio.ops.canonical import x_view
 from hwio.ops.check import check_bias, check_problem
 from hwio.ops.grad import check_need, conjugate, grad_b, grad_w, grad_x, widest
 from hwio.ops.keywords import check_keywords, hide_unknown
+from hwio.ops.missing import missing_dy
 from hwio.ops.options import check_flip
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
@@ -123,7 +124,7 @@ def conv_transpose(
 def conv_transpose_grad(
     x: Any,
     w: Any,
-    dy: Any,
+    dy: Any = None,
     *,
     stride: int | tuple[int, ...] = 1,
     padding: Padding = "valid",
@@ -172,11 +173,12 @@ def conv_transpose_grad(
         known = (*TRANSPOSE_OPTIONS, "need")
         check_keywords("conv_transpose_grad", unknown, known, x, w)
     wanted, given = check_need(need), (x, w)
-    x, w, dy = as_array(x, "x"), as_array(w, "w"), as_array(dy, "dy")
+    x, w = as_array(x, "x"), as_array(w, "w")
+    dy = None if dy is None else as_array(dy, "dy")
     with worded_for("conv_transpose_grad", *given):
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         given_size = {"output_size": output_size, "output_padding": output_padding}
-        told = output_size is None and output_padding is None
+        told = output_size is None and output_padding is None and dy is not None
         try:
             if told:
                 given_size["output_size"] = _size_of(dy, x, w, layout)
@@ -188,6 +190,8 @@ def conv_transpose_grad(
                 raise
             problem = transposed_problem(x.shape, w.shape, layout, flip, method, **options)
             _check_dy(problem, dy.shape, [line.strip() for line in str(error).split("\n")[1:-2]])
+        if dy is None:
+            raise ArgumentTypeError(missing_dy(_shape_of_y(problem), problem.layout.x))
         _check_dy(problem, dy.shape)
         if "w" in wanted:
             problem = check_room_for(problem, widest(x, w, dy), memory_limit, dw="dw")
@@ -198,7 +202,7 @@ def conv_transpose_grad(
 
 
 hide_unknown(conv_transpose)
-hide_unknown(conv_transpose_grad)
+hide_unknown(conv_transpose_grad, "dy")
 
 
 def transposed_problem(
@@ -235,11 +239,16 @@ def _size_of(dy: Array, x: Array, w: Array, layout: str | None) -> tuple[int, ..
     return tuple(sizes[axis] for axis in forward.spatial)
 
 
-def _check_dy(problem: Backward, shape: tuple[int, ...], legal: Iterable[str] = ()) -> None:
-    """Check that dy has the shape of y."""
+def _shape_of_y(problem: Backward) -> tuple[int, ...]:
+    """Return the shape of y: x of the convolution that is transposed."""
     lay, geo = problem.layout, problem.geometry
     sizes = {"N": geo.n, "C": geo.in_channels, **dict(zip(lay.spatial, geo.in_size, strict=True))}
-    right = tuple(sizes[letter] for letter in lay.x)
+    return tuple(sizes[letter] for letter in lay.x)
+
+
+def _check_dy(problem: Backward, shape: tuple[int, ...], legal: Iterable[str] = ()) -> None:
+    """Check that dy has the shape of y."""
+    lay, right = problem.layout, _shape_of_y(problem)
     if shape != right:
         rule = f"dy has shape {shape}, but y has {right}"
         facts = [f"y  {describe(right, lay.x)}, so dy is that too", *legal]

@@ -25,7 +25,7 @@ FLOORS = [
     {"ops"},
     {"lab", "show", "mistakes"},
     {"explorer", "interop"},
-    {"grading"},
+    {"grading", "diagnosis"},
     {"cli"},
     {DOOR, "__main__"},
 ]

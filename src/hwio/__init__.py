@@ -31,6 +31,7 @@ from hwio.ops.prepared import Prepared, prepare
 if TYPE_CHECKING:
     from hwio import interop as interop
     from hwio import lab as lab
+    from hwio.diagnosis.diagnosis import diagnose
     from hwio.engine.threads import get_num_threads, set_num_threads
     from hwio.grading.checking import check
     from hwio.interop.moving.moved import move_layer
@@ -54,6 +55,7 @@ _LATER = {
     "conv_grad": "hwio.ops.grad",
     "conv_transpose": "hwio.ops.transpose",
     "conv_transpose_grad": "hwio.ops.transpose",
+    "diagnose": "hwio.diagnosis.diagnosis",
     "explain": "hwio.show.explain.explanation",
     "get_num_threads": "hwio.engine.threads",
     "global_avg_pool": "hwio.ops.pool_global",
@@ -90,6 +92,7 @@ __all__ = [
     "conv_transpose",
     "conv_transpose_grad",
     "depthwise_weights",
+    "diagnose",
     "explain",
     "get_num_threads",
     "global_avg_pool",

@@ -28,6 +28,7 @@ examples to copy:
   hwio layout 3,3,4,8 --filter 5                 where one filter lies in memory
   hwio layout 8,4,3,3 "OIHW->HWIO"               the transpose that reorders weights
   hwio check lab.py:conv_forward                 is my function right? if not, what is the slip?
+  hwio diagnose x.npy w.npy y.npy                which convolution made y, or what went wrong
   hwio tune 1,28,28,100 3,3,100,72               the fastest register block, by measuring
   hwio warmup                                    compile all kernels now, not at first use
 
@@ -93,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_code(commands)
     _add_layout(commands)
     _add_check(commands)
+    _add_diagnose(commands)
     _add_tour(commands)
     _add_tune(commands)
     _add_warmup(commands)
@@ -168,6 +170,28 @@ def _add_check(commands: Any) -> None:
     seconds = "seconds that one case may take (10)"
     parser.add_argument("--timeout", type=_seconds, metavar="S", default=10.0, help=seconds)
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _add_diagnose(commands: Any) -> None:
+    """Add ``hwio diagnose``."""
+    about = "find the convolution that made y: layouts, padding, stride, flip, or a slip"
+    parser = _command(commands, "diagnose", about)
+    file = "a file .npy or .npz:key"
+    for name, what in (("x", "input"), ("w", "weights"), ("y", "what came out")):
+        parser.add_argument(name, metavar=name.upper(), help=f"{what}: {file}")
+    parser.add_argument("--bias", dest="b", metavar="FILE", help="bias, if one was added")
+    to = 'the layout to go on in, such as "NCHW,OIHW"'
+    parser.add_argument("--to", metavar="X,W", help=to)
+    html = "write the page that a notebook would show"
+    parser.add_argument("--html", metavar="FILE", help=html)
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    group = parser.add_argument_group("what is known for sure")
+    group.add_argument("--stride", type=_sizes, metavar="2 | 2,1")
+    group.add_argument("--padding", type=_padding, metavar="PAD")
+    group.add_argument("--padding-mode", metavar="MODE")
+    group.add_argument("--dilation", type=_sizes, metavar="2 | 2,1")
+    group.add_argument("--layout", metavar="X,W->Y")
+    group.add_argument("--flip", action="store_true", default=None, help="true convolution")
 
 
 def _add_tour(commands: Any) -> None:

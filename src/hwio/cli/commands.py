@@ -151,6 +151,38 @@ def _change(shape: tuple[int, ...], options: argparse.Namespace) -> int:
     return 0
 
 
+def run_diagnose(options: argparse.Namespace) -> int:
+    """``hwio diagnose``: which convolution made y; 1 if nothing explains it."""
+    from hwio.diagnosis.diagnosis import diagnose
+    from hwio.show.html import page
+
+    check_target(options.html, "--html", (".html",))
+    for name in ("layout", "to"):
+        _check_arrow(getattr(options, name), f"--{name} ")
+    x, w, y = (_numbers(options, name) for name in ("x", "w", "y"))
+    b = None if options.b is None else _numbers(options, "b")
+    known = ("stride", "padding", "padding_mode", "dilation", "layout", "flip")
+    given: dict[str, Any] = {name: getattr(options, name) for name in known}
+    given = {name: value for name, value in given.items() if value is not None}
+    found = diagnose(x, w, y, b, to=options.to, **given)
+    if options.html is not None:
+        text = page("hwio diagnose", found._repr_html_())
+        Path(options.html).write_text(text, encoding="utf-8")
+        note(f"wrote {options.html}")
+    _answer(options, found)
+    return 0 if found.matched else MISMATCH
+
+
+def _numbers(options: argparse.Namespace, name: str) -> Any:
+    """Read an array, not a shape."""
+    typed = getattr(options, name)
+    array = read_input(typed, name, options.layout if name == "x" else None)
+    if isinstance(array, tuple):
+        rule = f"{name} is the shape {typed}, and only numbers can be compared"
+        raise OptionError(word(rule, ["np.save writes an array to a file"], f"{name}.npy"))
+    return array
+
+
 def run_tour(options: argparse.Namespace) -> int:
     """``hwio tour``: the whole story."""
     from hwio.cli.tour import tour
@@ -215,6 +247,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "code": run_code,
     "layout": run_layout,
     "check": run_check,
+    "diagnose": run_diagnose,
     "tour": run_tour,
     "tune": run_tune,
     "warmup": run_warmup,

@@ -155,7 +155,7 @@ def _no_array(value: Any, name: str) -> str:
     facts = ["an array is anything that np.asarray turns into numbers"]
     if isinstance(value, Iterator):
         return word(rule, facts, f"{name} = np.array(list({name}))")
-    example = {"x": "(2, 5, 7, 4)", "b": "8"}.get(name, "(3, 3, 4, 8)")
+    example = {"x": "(2, 5, 7, 4)", "b": "8", "y": "(2, 3, 5, 8)"}.get(name, "(3, 3, 4, 8)")
     return word(rule, facts, f"{name} = np.ones({example})   # for example")
 
 

@@ -37,9 +37,19 @@ def out_of(capsys: Capture, *arguments: str, code: int = 0) -> str:
     return capsys.readouterr().out
 
 
+def save_a_mix_up() -> None:
+    """Write x.npy, w.npy, b.npy and y.npy, as another library would have made them."""
+    rng = np.random.default_rng(0)
+    x, w, b = rng.standard_normal((2, 4, 5, 7)), rng.standard_normal((8, 4, 3, 3)), np.arange(8.0)
+    y = hwio.conv(x, w, b, stride=2, padding="half", layout="NCHW,OIHW")
+    for name, array in (("x", x), ("w", w), ("b", b), ("y", y)):
+        np.save(f"{name}.npy", array)
+
+
 def test_alone_it_helps(capsys: Capture) -> None:
     text = out_of(capsys)
-    for command in ("explain", "compare", "code", "layout", "check", "tour", "tune", "warmup"):
+    commands = ("explain", "compare", "code", "layout", "check", "diagnose", "tour", "tune", "warmup")
+    for command in commands:
         assert f"  hwio {command} " in text
     assert max(map(len, text.splitlines())) <= 100
 
@@ -53,9 +63,10 @@ def test_the_examples_of_the_help_run(
     monkeypatch.chdir(tmp_path)
     image.new("RGB", (20, 12)).save("photo.png")
     Path("lab.py").write_text("from hwio.lab import conv_forward\n", encoding="utf-8")
+    save_a_mix_up()
     text = out_of(capsys)
     lines = [line.strip().split("   ")[0] for line in text.splitlines() if line[:7] == "  hwio "]
-    assert len(lines) == 14
+    assert len(lines) == 15
     for line in lines:
         if line not in ("hwio tour", "hwio compare --demo", "hwio warmup") and line[5:9] != "tune":
             assert main(shlex.split(line)[1:]) == 0, line
@@ -412,3 +423,61 @@ def test_the_command_starts_fast_enough_to_be_used() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stderr.strip() == ""
+
+
+CALL = 'hwio.conv(x, w, b, stride=2, padding="same", layout="NCHW,OIHW")'
+
+
+def test_diagnose_reads_files(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_a_mix_up()
+    files = ("diagnose", "x.npy", "w.npy", "y.npy")
+    assert CALL in out_of(capsys, *files, "--bias", "b.npy")
+    assert "a bias was added that diagnose was not given" in out_of(capsys, *files)
+    said = json.loads(out_of(capsys, *files, "--bias", "b.npy", "--json"))
+    assert (said["answer"], said["readings"][0]["call"]) == ("reading", CALL)
+    assert "y.npy" not in out_of(capsys, *files, "--bias", "b.npy", "--html", "page.html")
+    assert "hwio.conv(x, w, b" in Path("page.html").read_text(encoding="utf-8")
+    np.save("y.npy", np.load("y.npy")[::-1] + np.load("y.npy"))
+    assert "Nothing matches" in out_of(capsys, *files, "--bias", "b.npy", code=1)
+    assert json.loads(out_of(capsys, *files, "--json", code=1))["answer"] == "nothing"
+
+
+def test_diagnose_narrows_and_converts(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_a_mix_up()
+    files = ("diagnose", "x.npy", "w.npy", "y.npy", "--bias", "b.npy")
+    known = ("--stride", "2", "--padding", "same", "--layout", "NCHW,OIHW")
+    assert CALL in out_of(capsys, *files, *known)
+    assert "Nothing" in out_of(capsys, *files, "--stride", "1", code=1)
+    said = out_of(capsys, *files, "--to", "NHWC,OHWI")
+    assert 'w = hwio.to_layout(w, "OIHW->OHWI")' in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("2,5,7,4", "w.npy", "y.npy"), "x is the shape 2,5,7,4, and only numbers can be compared"),
+        (("x.npy", "w.npy", "none.npy"), "there is no file none.npy"),
+        (("x.npy", "w.npy", "b.npy"), "x, w and y have 4, 4 and 1 axes, and no convolution has"),
+        (("x.npy", "w.npy", "y.npy", "--to", "NHWC"), "to='NHWC' does not have the form"),
+        (("x.npy", "w.npy"), "the following arguments are required: Y"),
+    ],
+)
+def test_diagnose_refuses_in_words(
+    capsys: Capture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_a_mix_up()
+    assert main(["diagnose", *arguments]) == 2
+    came = capsys.readouterr()
+    assert says in came.err
+    assert not came.out

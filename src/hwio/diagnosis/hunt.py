@@ -293,7 +293,7 @@ def _usual(
         for i in range(len(usual))
         for flip in turns
     ]
-    return sorted(found_hits, key=lambda hit: hit.distance + 0.02 * hit.cost)[:4]
+    return sorted(found_hits, key=lambda hit: hit.distance + 0.05 * hit.cost)[:4]
 
 
 def _hit(orders: Orders, fits: Fits, row: int, flip: bool, mode: str, distance: float = 0.0) -> Hit:

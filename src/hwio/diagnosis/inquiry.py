@@ -345,7 +345,7 @@ def _nearest(question: Question, usual: list[Hit], found: list[Reading]) -> Read
 
 def _far(hit: Hit) -> float:
     """Rank the usual readings: near ones first, and of equally near ones the commonest."""
-    return hit.distance + 0.02 * hit.cost
+    return hit.distance + 0.05 * hit.cost
 
 
 def _windows(hit: Hit) -> tuple[object, ...]:

@@ -48,7 +48,17 @@ def save_a_mix_up() -> None:
 
 def test_alone_it_helps(capsys: Capture) -> None:
     text = out_of(capsys)
-    commands = ("explain", "compare", "code", "layout", "check", "diagnose", "tour", "tune", "warmup")
+    commands = (
+        "explain",
+        "compare",
+        "code",
+        "layout",
+        "check",
+        "diagnose",
+        "tour",
+        "tune",
+        "warmup",
+    )
     for command in commands:
         assert f"  hwio {command} " in text
     assert max(map(len, text.splitlines())) <= 100

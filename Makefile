@@ -36,6 +36,9 @@ pages: $(VENV)/has-$(EXTRAS)  ## renew error texts, tables, outputs and figures;
 	$(VENV)/bin/python docs/make_figures.py
 	$(VENV)/bin/python docs/make_story.py
 
+pictures: $(VENV)/has-tour,faces,digits  ## draw the photographs and plots of README and docs anew
+	$(VENV)/bin/python docs/make_pictures.py $(ARGS)
+
 docs: $(VENV)/has-docs,test,digits  ## build the documentation as a site into site/ (a warning or a broken link fails it)
 	$(RUN) docs.website $(ARGS)
 
@@ -69,5 +72,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour learn test lint format types pages docs bench bench-quick keras onnx weights clean
+.PHONY: help tour learn test lint format types pages pictures docs bench bench-quick keras onnx weights clean
 .NOTPARALLEL:  # two installs into one environment would collide

@@ -256,6 +256,25 @@ def test_figures_are_up_to_date(name: str) -> None:
     assert (DOCS / "images" / name).read_text(encoding="utf-8") == figure, "run: make pages"
 
 
+def test_each_picture_has_its_command_and_its_page() -> None:
+    pictures = generator("make_pictures")
+    commands = pictures.MADE_BY | pictures.MEASURED_BY
+    made = set(FIGURES) | {name for names in commands.values() for name in names}
+    kept = {p.relative_to(DOCS / "images").as_posix() for p in (DOCS / "images").rglob("*.*")}
+    assert kept == made
+    links = " ".join(a or b for page in PAGES for a, b in LINK.findall(page.read_text("utf-8")))
+    assert not [name for name in kept if f"images/{name}" not in links]
+
+
+def test_programs_that_draw_leave_what_they_should() -> None:
+    pictures = generator("make_pictures")
+    for command, names in pictures.MADE_BY.items():
+        program = command.split()[0]
+        texts = [path.read_text("utf-8") for path in (ROOT / "src/hwio/cli").glob("*.py")]
+        text = Path(program).read_text("utf-8") if program != "-m" else " ".join(texts)
+        assert not [name for name in names if name not in text]
+
+
 def test_make_targets_that_pages_name_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     shown = [b for p in PAGES for b in blocks_of(p.read_text(encoding="utf-8")) if b.kind == "sh"]

@@ -21,8 +21,8 @@ def written(folder: Path, pages: dict[str, str]) -> Path:
 
 
 def test_sections_are_headings_and_pages_are_links(tmp_path: Path) -> None:
-    index = "# hwio\n[no](no.md)\n## Learn\n* [A `b`](t/a.md): more\n## Do\n[All](d/index.md) [E](t/e.md#x)\n"
-    pages = {"index.md": index, "d/index.md": "[C](c.md) [C again](c.md) [A](../t/a.md)"}
+    index = "# hwio\n[no](no.md)\n## Learn\n* [A `b`](t/a.md): more\n## Do\n* [All](d/index.md)\n[E](t/e.md)\n"
+    pages = {"index.md": index, "d/index.md": "* [C](c.md) [C again](c.md)\n  [A](../t/a.md)\n"}
     found = nav.navigation(written(tmp_path, pages))
     assert found == [
         {"Home": "index.md"},

@@ -1,4 +1,4 @@
-"""Read the navigation from docs/index.md: its headings are sections, its links are pages."""
+"""Read the navigation from docs/index.md: its headings are sections, the links in its lists are pages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from docs.website.staging import OUTSIDE
 
 Item = dict[str, Any]
+ENTRY = re.compile(r"^\* .*(?:\n  .*)*", re.MULTILINE)
 LINK = re.compile(r"\[([^]]+)\]\(([^)#\s]+\.md)\)")
 
 
@@ -26,9 +27,9 @@ def navigation(pages: Path) -> list[Item]:
 
 
 def _items(pages: Path, page: str, body: str) -> list[Item]:
-    """Return an entry for each page that a text links."""
+    """Return an entry for each page that the lists of a text link."""
     items: list[Item] = []
-    for words, link in LINK.findall(body):
+    for words, link in LINK.findall("\n".join(ENTRY.findall(body))):
         target = normpath(join(dirname(page), link))
         title = words.replace("`", "")
         if target.endswith("/index.md") and dirname(target) != dirname(page):

@@ -59,14 +59,10 @@ def explorer() -> str | None:
 
     if not hasattr(hwio, "explore"):
         return None
-    import numpy as np
+    from hwio.cli.inputs import demo_arrays
 
-    rng = np.random.RandomState(1)
-    x = rng.randn(2, 5, 7, 4)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "explorer.html"
-        hwio.explore(x, rng.randn(3, 3, 4, 8)).save(path)
-        return path.read_text("utf-8")
+    x, w = demo_arrays()
+    return hwio.explore(x, w, at=(0, 1, 2, 5), title="A_prev and W of the tutorial").html()
 
 
 def execute_notebooks(pages: Path) -> Iterator[str]:

@@ -18,8 +18,9 @@ OUTSIDE = "source"  # where the site keeps files that lie outside docs/
 LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 FRAME = (
+    "Point at a number, click to hold it, or use the arrow keys; also [on a page of its own]({where}).\n\n"
     '<iframe class="hwio-explorer" src="{where}" loading="lazy" title="The explorer: x, w and y of the'
-    ' example, to hover, pin and play"></iframe>\n\n[The explorer on a page of its own]({where})\n'
+    ' example, to hover, pin and play"></iframe>\n'
 )
 
 

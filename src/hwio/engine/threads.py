@@ -13,6 +13,8 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -82,8 +84,42 @@ class _Shared:
     lock = threading.Lock()
 
 
+class _Here(threading.local):
+    """What holds for the Python thread that asks."""
+
+    alone = False
+
+
+_HERE = _Here()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let this Python thread compute without the pool, for callers that fill all processors themselves.
+
+    Examples
+    --------
+    >>> with alone():
+    ...     get_num_threads()
+    1
+    """
+    before, _HERE.alone = _HERE.alone, True
+    try:
+        yield
+    finally:
+        _HERE.alone = before
+
+
+@lru_cache(maxsize=1)
+def _single() -> Pool:
+    """Return a pool without workers."""
+    return Pool(1)
+
+
 def pool() -> Pool:
     """Return the pool, made on first use and after a fork."""
+    if _HERE.alone:
+        return _single()
     found = _Shared.pool
     if found is None:
         with _Shared.lock:
@@ -104,7 +140,7 @@ if hasattr(os, "register_at_fork"):
 
 def get_num_threads() -> int:
     """Return how many threads a call may use."""
-    return _Shared.wanted or _default_threads()
+    return 1 if _HERE.alone else _Shared.wanted or _default_threads()
 
 
 @lru_cache(maxsize=1)

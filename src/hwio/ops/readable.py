@@ -23,17 +23,27 @@ if TYPE_CHECKING:
 
 
 def run_method(
-    problem: Problem, x: Array, w: Array, b: Array | None, room: Array | None = None
+    problem: Problem,
+    x: Array,
+    w: Array,
+    b: Array | None,
+    room: Array | None = None,
+    lengths: tuple[int, ...] | None = None,
 ) -> Array:
-    """Convolve by the plan's readable way; return y (n, *out, o), in room if there is one."""
+    """Convolve by the plan's readable way; return y (n, *out, o), in room if there is one.
+
+    ``lengths`` says into which blocks (n, *out) it is cut, where the caller has to know.
+    """
     geo, name = problem.geometry, problem.plan.method
     x, w = canonical_views(problem, x, w)
     compute = problem.compute
     if compute is None:
         compute = integer_dtype(problem, x, w, b)
-    lengths = method_lengths(name, geo, problem.itemsize)
+    cut = lengths is not None and METHODS[name].unit is not None
+    lengths = lengths if cut else method_lengths(name, geo, problem.itemsize)
     clean = not geo.padded and x.dtype == compute == problem.result and x.flags.aligned
-    if lengths is not None and not (clean and stays_whole(name, geo, lengths)):
+    whole = clean and not cut and lengths is not None and stays_whole(name, geo, lengths)
+    if lengths is not None and not whole:
         w = np.ascontiguousarray(w, compute)
         return assemble(lambda own: _parts(own, lengths, x, w, b), problem, room)
     x = pad(x, geo, problem.padding_mode) if geo.padded else aligned(x)

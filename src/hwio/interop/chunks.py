@@ -1,0 +1,85 @@
+"""Chunks of y along one axis, and the cells of x that each of them reads: plain integers.
+
+Everything is driven by the output. Outputs [a, b) of an axis with stride s, low padding lo and reach
+(k - 1)·d + 1 read the cells from a·s - lo up to (b - 1)·s + reach - lo; so chunks of x need not be
+aligned to the stride, and neighbours share as many cells as their windows do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+
+def output_chunks(
+    chunks: Sequence[int], out: int, stride: int, low: int, reach: int, unit: int = 1
+) -> tuple[int, ...]:
+    """Choose the chunks of y along an axis after those of x.
+
+    Parameters
+    ----------
+    chunks : sequence of int
+        Cells of x in each of its chunks.
+    out : int
+        Cells of y.
+    stride, low, reach : int
+        Of the windows, and the padding below x.
+    unit : int
+        Outputs that stay together: every chunk but the last is a multiple of it.
+
+    Returns
+    -------
+    tuple of int
+        An output belongs to the chunk in which its window has its middle; where y has one cell for
+        every ``stride`` cells of x ("same"), in which its own cell lies.
+
+    Examples
+    --------
+    >>> output_chunks((4, 4, 4), out=12, stride=1, low=1, reach=3)
+    (4, 4, 4)
+    >>> output_chunks((4, 4, 4), out=5, stride=2, low=0, reach=3)
+    (2, 2, 1)
+    >>> output_chunks((4, 4, 4), out=10, stride=1, low=0, reach=3, unit=5)
+    (5, 5)
+    """
+    same = out == -(-sum(chunks) // stride)
+    shift = 0 if same else low - (reach - 1) // 2
+    ends = [0]
+    for edge in list(accumulate(chunks))[:-1]:
+        first = -(-(edge + shift) // stride)  # whose middle is the first in the next chunk
+        nearest = (first + unit // 2) // unit * unit
+        if ends[-1] < nearest < out:
+            ends.append(nearest)
+    return tuple(after - before for before, after in pairwise((*ends, out)))
+
+
+def cells_read(
+    chunks: Sequence[int], size: int, stride: int, low: int, reach: int
+) -> tuple[tuple[int, int], ...]:
+    """Return from which to which cell of x each chunk of y reads; one cell at least.
+
+    Examples
+    --------
+    >>> cells_read((4, 4, 4), size=12, stride=1, low=1, reach=3)
+    ((0, 5), (3, 9), (7, 12))
+    """
+    reads, start = [], 0
+    for count in chunks:
+        first = start * stride - low
+        stop = first + (count - 1) * stride + reach
+        begin = min(max(first, 0), max(size - 1, 0))
+        reads.append((begin, min(max(stop, begin + 1), size)))
+        start += count
+    return tuple(reads)
+
+
+def fits_chunks(chunks: Sequence[int], reads: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether what is read are the chunks of x as they lie, so that nothing has to be cut.
+
+    Examples
+    --------
+    >>> fits_chunks((4, 4), ((0, 4), (4, 8))), fits_chunks((4, 4), ((0, 5), (3, 8)))
+    (True, False)
+    """
+    ends = (0, *accumulate(chunks))
+    return tuple(pairwise(ends)) == tuple(reads)

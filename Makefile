@@ -15,6 +15,9 @@ tour: $(VENV)/has-tour,fast  ## see a convolution, step by step
 learn: $(VENV)/has-fast,digits  ## train a small network to read digits; loss and filters as pictures (ARGS="--out there")
 	$(VENV)/bin/python examples/learn_digits.py $(ARGS)
 
+cluster: $(VENV)/has-fast,dask  ## convolve what no worker can hold, on a cluster of which one is killed: two minutes (ARGS="--side 8192")
+	$(VENV)/bin/python examples/conv_cluster.py $(ARGS)
+
 test: $(VENV)/has-$(EXTRAS)  ## run tests and doctests (EXTRAS=test leaves the engine out; ARGS="-k pad")
 	$(RUN) pytest $(ARGS)
 
@@ -72,5 +75,5 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	@touch "$@"
 
-.PHONY: help tour learn test lint format types pages pictures docs bench bench-quick keras onnx weights clean
+.PHONY: help tour learn cluster test lint format types pages pictures docs bench bench-quick keras onnx weights clean
 .NOTPARALLEL:  # two installs into one environment would collide

@@ -297,6 +297,7 @@ def prepared() -> str:
 BRIDGES = {
     "torch": ("conv",),
     "jax": ("conv",),
+    "dask": ("conv",),
     "keras": ("install", "enabled", "uninstall"),
     "onnx": ("evaluator",),
 }

@@ -38,17 +38,17 @@ def numbers(layer, dtype=np.float64, whole=True):
 
 def test_bridges_are_loaded_when_asked_for():
     script = (
-        "import sys, hwio; hwio.interop; print(sorted({'torch', 'jax'} & set(sys.modules)));"
-        "assert 'interop' in dir(hwio) and {'jax', 'keras', 'torch'} <= set(dir(hwio.interop))"
+        "import sys, hwio; hwio.interop; print(sorted({'torch', 'jax', 'dask'} & set(sys.modules)));"
+        "assert 'interop' in dir(hwio) and {'dask', 'jax', 'keras', 'torch'} <= set(dir(hwio.interop))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
     with pytest.raises(AttributeError, match="no attribute 'caffe'"):
         hwio.interop.caffe  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["torch", "jax"])
+@pytest.mark.parametrize("name", ["torch", "jax", "dask", "dask.chunks"])
 def test_examples_run(name):
-    pytest.importorskip(name)
+    pytest.importorskip(name.partition(".")[0])
     module = importlib.import_module(f"hwio.interop.{name}")
     found = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert found.attempted > 2

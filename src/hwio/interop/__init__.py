@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-BRIDGES = ("jax", "keras", "onnx", "torch")
+BRIDGES = ("dask", "jax", "keras", "onnx", "torch")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, DTypeError, kind, nearest, show, word
+from hwio.ops.lazy import bridge_name
 from hwio.shapes.padding import PADDINGS
 
 if TYPE_CHECKING:
@@ -106,6 +107,10 @@ def _to_ndarray(value: Any, name: str) -> Array:
 def _check_elsewhere(value: Any, name: str) -> None:
     """Refuse arrays of other packages that NumPy can't read without losing something."""
     package = type(value).__module__.partition(".")[0]
+    if bridge_name(value) is not None:
+        rule = f"{name} is a {package} array, which this would load whole"
+        facts = ["hwio.conv takes it as it is, and computes y chunk by chunk"]
+        raise ArgumentTypeError(word(rule, facts, f"{name} = {name}.compute()"))
     own = package in ("builtins", "__main__")
     full = type(value).__name__ if own else f"{package}.{type(value).__name__}"
     device = getattr(value, "device", None)

@@ -11,6 +11,7 @@ from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.lazy import lazy_bridge
 from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
@@ -53,7 +54,8 @@ def conv(
     ----------
     x : array, shape (N, H, W, C)
         Images; (N, W, C) in 1-D, (N, D, H, W, C) in 3-D, any order with ``layout``.
-        float16, float32, float64, complex64, complex128 or integers.
+        float16, float32, float64, complex64, complex128 or integers. Of a dask array, y is one too
+        (``hwio.interop.dask``).
     w : array, shape (H, W, I, O)
         O filters of (H, W, I); filter k is ``w[:, :, :, k]``.
     b : array, shape (O,) or (1, 1, 1, O), optional
@@ -146,6 +148,13 @@ def conv(
             if quick is not None and out is None:
                 return quick(x, w, b)
             return run(problem, x, aligned(w), b, out)
+    bridge = lazy_bridge(x, w, b)
+    if bridge is not None:
+        return bridge.conv(  # type: ignore[no-any-return]
+            x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
+            layout=layout, flip=flip, activation=activation, method=method, precision=precision,
+            padding_mode=padding_mode, out=out, out_dtype=out_dtype, memory_limit=memory_limit,
+        )  # fmt: skip
     given = x, w
     x, w = as_array(x, "x", bfloat16=True), as_array(w, "w", bfloat16=True)
     b = None if b is None else as_array(b, "b", bfloat16=True)

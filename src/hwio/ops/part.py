@@ -36,7 +36,7 @@ def part_unit(problem: Problem) -> tuple[int, ...]:
     --------
     >>> from hwio.ops.planning import problem_of
     >>> part_unit(problem_of((1, 402, 402, 3), (3, 3, 3, 5), method="im2col"))
-    (200, 400)
+    (100, 400)
     """
     geo, plan = replace(problem.geometry, n=1), problem.plan
     if plan.kernel or METHODS[plan.method].unit is None:

@@ -11,6 +11,7 @@ from hwio.errors import ArgumentTypeError, ShapeError, kind, show, word
 from hwio.ops.arrays import as_array, is_shape
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.lazy import bridge_name
 from hwio.ops.wording import worded_for
 from hwio.shapes.counts import LARGEST
 
@@ -65,6 +66,8 @@ def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:
             sides.append(None)
         elif is_shape(value):
             sides.append((checked_shape(value, name), np.dtype(np.float32)))
+        elif bridge_name(value):  # not computed yet
+            sides.append((value.shape, value.dtype))
         else:
             check_shape_like(value, name)
             array = as_array(value, name, bfloat16=True)

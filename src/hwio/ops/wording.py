@@ -12,6 +12,7 @@ import numpy as np
 from hwio.errors import HwioError
 from hwio.fixes import read_fix, retell
 from hwio.ops.arrays import is_shape
+from hwio.ops.lazy import bridge_name
 
 # a fix that is a call of conv offers its options alone: these take other operands than x and w
 OPTIONS_ONLY = ("prepare", "conv_grad", "conv_transpose_grad")
@@ -45,7 +46,8 @@ def reworded(message: str, function: str, given: dict[str, Any]) -> str:
       fix: hwio.plan((28, 28, 1), w, layout="HWC,HWIO")
     """
     shapes = {name: value for name, value in given.items() if is_shape(value)}
-    lists = [n for n, v in given.items() if n not in shapes and not isinstance(v, np.ndarray)]
+    arrays = [n for n, v in given.items() if isinstance(v, np.ndarray) or bridge_name(v)]
+    lists = [name for name in given if name not in shapes and name not in arrays]
 
     def say(fix: str) -> str | None:
         change = read_fix(fix, shapes) if shapes else None

@@ -6,34 +6,31 @@ y.to_zarr("y.zarr")                     # now it is, a chunk at a time
 
 from __future__ import annotations
 
-import multiprocessing
-import threading
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import isnan, prod
 from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.array as da
 import numpy as np
-from dask.base import normalize_token
-from dask.system import CPU_COUNT
 
-from hwio.engine.threads import alone, get_num_threads
-from hwio.errors import OptionError, ShapeError, show, word
-from hwio.interop.chunks import cells_read, fits_chunks, output_chunks
+from hwio.errors import ArgumentTypeError, OptionError, ShapeError, show, word
+from hwio.interop.dask.chunks import cells_read, cut_off, fits_chunks, output_chunks
+from hwio.interop.dask.task import conv_chunk, layer_of
 from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.memory import check_memory, size
-from hwio.ops.part import canonical_problem, mixes_cells, part_unit, run_part
+from hwio.ops.part import mixes_cells, part_unit
 from hwio.ops.wording import worded_for
-from hwio.shapes.blocks import Block
-from hwio.shapes.padding import PADDING_MODES
+from hwio.shapes.blocks import Block, Cells, sources
+from hwio.shapes.counts import check_int
+from hwio.shapes.layout import describe
 
 if TYPE_CHECKING:
-    from hwio.shapes.geometry import Geometry
-    from hwio.types import Array
+    from collections.abc import Iterator
+
+    from hwio.interop.dask.task import Grid
 
 ANY_SIZE = 1 << 62  # bytes: y as a whole need not fit anywhere
 
@@ -82,8 +79,8 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     >>> import numpy as np, dask.array as da, hwio
     >>> x = da.ones((1, 1000, 1000, 3), chunks=(1, 250, 500, 3), dtype=np.float32)
     >>> y = hwio.conv(x, np.ones((3, 3, 3, 8), np.float32), stride=2, padding="same")
-    >>> y.shape, y.dtype, y.chunks[1]
-    ((1, 500, 500, 8), dtype('float32'), (125, 125, 125, 125))
+    >>> y.shape, y.dtype
+    ((1, 500, 500, 8), dtype('float32'))
     >>> float(y[0, 10, 10, 0].compute())
     27.0
     """
@@ -99,13 +96,10 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     x = x.transpose(problem.layout.x_axes) if problem.layout.batched else x[None]
     if not problem.layout.batched:
         x = x.transpose((0, *(axis + 1 for axis in problem.layout.x_axes)))  # (n, *in, c)
-    if geo.padded and problem.padding_mode != "zeros":
-        widths = ((0, 0), *geo.padding, (0, 0))
-        x = da.pad(x, widths, mode=PADDING_MODES[problem.padding_mode])
+    x, grid = _with_halos(x, problem, chunks)
+    if problem.padding_mode != "zeros":  # the padding has been read
         geo = replace(geo, in_size=geo.padded_size, padding=((0, 0),) * geo.ndim)
-    own = replace(problem, geometry=geo)
-    x, grid = _with_halos(x, geo, chunks)
-    layer = dask.delayed(_layer, pure=True)(own, w, b)
+    layer = dask.delayed(layer_of, pure=True)(replace(problem, geometry=geo), w, b)
     y = da.map_blocks(
         conv_chunk,
         x,
@@ -129,19 +123,25 @@ def _planned(
     def checked(**changed: Any) -> Problem:
         bias = None if b is None else (b.shape, b.dtype)
         given = {**options, **changed, "memory_limit": ANY_SIZE}
-        with worded_for("conv", np.empty((0,) * x.ndim), w):
+        with worded_for("conv", x, w):
             return check_problem(x.shape, w.shape, x.dtype, w.dtype, bias, **given)
 
     problem = checked()
-    chunks = _chunks_of(problem, x)
-    if max(map(len, chunks)) > 1 and mixes_cells(problem):
+    if mixes_cells(problem) and _cut_axes(problem, x):
         if options.get("method", "auto") != "auto":
             raise OptionError(_whole_images_only(problem, x))
         problem = checked(precision="highest")
-        chunks = _chunks_of(problem, x)
+    chunks = _chunks_of(problem, x)
     if limit is not None:
+        limit = check_int(limit, "memory_limit", 0, fix="memory_limit=2**30")
         _check_chunks(problem, x, chunks, limit)
     return problem, chunks
+
+
+def _cut_axes(problem: Problem, x: Any) -> list[str]:
+    """Return the letters of the spatial axes along which chunks cut x."""
+    letters = problem.layout.x
+    return [a for a, of_x in zip(letters, x.chunks, strict=True) if a not in "NC" and len(of_x) > 1]
 
 
 def _chunks_of(problem: Problem, x: Any) -> list[tuple[int, ...]]:
@@ -157,112 +157,45 @@ def _chunks_of(problem: Problem, x: Any) -> list[tuple[int, ...]]:
     return chunks
 
 
-def _with_halos(x: Any, geo: Geometry, chunks: list[tuple[int, ...]]) -> tuple[Any, _Grid]:
-    """Return x (n, *in, c) in as many chunks as y, each with all cells that it reads."""
+def _with_halos(x: Any, problem: Problem, chunks: list[tuple[int, ...]]) -> tuple[Any, Grid]:
+    """Return x (n, *in, c) in as many chunks as y, each with all cells that it reads.
+
+    Padding that repeats cells of x is read with them; zeros are left to the kernels.
+    """
+    geo, mode = problem.geometry, problem.padding_mode
     x = x.rechunk({x.ndim - 1: -1})
     if 0 in (*geo.x_shape, *geo.y_shape):
-        x = x.rechunk({axis: -1 for axis in range(x.ndim)})
+        x = x.rechunk(dict.fromkeys(range(x.ndim), -1))
     grid = []
     for axis, outs in enumerate(chunks):
-        sizes = geo.in_size[axis], geo.stride[axis], geo.padding[axis][0], geo.reach[axis]
-        reads = cells_read(outs, *sizes)
-        grid.append((outs, tuple(begin for begin, _ in reads)))
+        size, low = geo.in_size[axis], geo.padding[axis][0]
+        reads = cells_read(outs, geo.stride[axis], low, geo.reach[axis])
+        if mode == "zeros":
+            reads = cut_off(reads, size)
+        grid.append((outs, tuple(start + (mode != "zeros") * low for start, _ in reads)))
         if not fits_chunks(x.chunks[axis + 1], reads):
-            before = (slice(None),) * (axis + 1)
-            parts = [x[(*before, slice(*read))] for read in reads]
-            lengths = tuple(stop - begin for begin, stop in reads)
+            parts = [part for read in reads for part in _read(x, axis + 1, read, mode)]
+            lengths = tuple(stop - start for start, stop in reads)
             x = da.concatenate(parts, axis=axis + 1).rechunk({axis + 1: lengths}, method="tasks")
     return x, tuple(grid)
 
 
-# for each spatial axis: outputs of each chunk, and the first cell of x that it reads
-_Grid = tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
-
-
-@dataclass(slots=True)
-class _Layer:
-    """What all chunks have in common; every worker gets it once, and packs its weights once."""
-
-    problem: Problem
-    w: Array
-    b: Array | None
-    packs: dict[Any, Any] = field(default_factory=dict)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what it was made of."""
-        return _Layer, (self.problem, self.w, self.b)
-
-
-@normalize_token.register(Problem)  # type: ignore[untyped-decorator]
-def _problem_token(problem: Problem) -> str:
-    """Name a problem for Dask, which names equal work equally."""
-    return repr(replace(problem, plan=replace(problem.plan, rejected={}, kernels_rejected={})))
-
-
-def _layer(problem: Problem, w: Array, b: Array | None) -> _Layer:
-    """Bring weights into their order, where they are needed."""
-    plain, w = canonical_problem(problem, w)
-    return _Layer(plain, w, None if b is None else b.reshape(-1))
-
-
-def conv_chunk(
-    x: Array, layer: _Layer, grid: _Grid, tasks: int, block_id: tuple[int, ...] = ()
-) -> Array:
-    """Convolve the cells that one chunk of y reads.
-
-    Parameters
-    ----------
-    x : array, shape (n, *cells, c)
-    layer : _Layer
-    grid : tuple
-        For each spatial axis the outputs of all chunks, and the first cells that they read.
-    tasks : int
-        Chunks of y.
-    block_id : tuple of int
-        Which chunk this is.
-
-    Returns
-    -------
-    array, shape (n, *out, o)
-    """
-    starts, sizes, first = [], [], []
-    for (outs, begins), at in zip(grid, block_id[1:], strict=False):
-        starts.append(sum(outs[:at]))
-        sizes.append(outs[at])
-        first.append(begins[at])
-    block = Block((0, *starts), (len(x), *sizes))
-    place, part = block.viewed(layer.problem.geometry)
-    inside = (
-        slice(max(cells.start - begin, 0), max(cells.stop - begin, 0))
-        for cells, begin in zip(place[1:], first, strict=True)
-    )
-    with alone() if _is_full(tasks) else nullcontext():
-        cells = x[(slice(None), *inside)]
-        return run_part(layer.problem, part, cells, layer.w, layer.b, layer.packs)
-
-
-def _is_full(tasks: int) -> bool:
-    """Tell whether as many tasks as hwio has threads may run beside each other in this process."""
-    return min(_tasks_at_once(), tasks) >= get_num_threads()
-
-
-def _tasks_at_once() -> int:
-    """Return how many tasks the scheduler that runs this one runs at a time on these processors."""
-    try:
-        from distributed import get_worker
-
-        return int(get_worker().state.nthreads)
-    except (ImportError, ValueError):  # not installed, or not inside a worker
-        pass
-    if multiprocessing.parent_process() is not None:  # the scheduler "processes"
-        return CPU_COUNT
-    return 1 if threading.current_thread() is threading.main_thread() else CPU_COUNT
+def _read(x: Any, axis: int, read: tuple[int, int], mode: str) -> Iterator[Any]:
+    """Yield the parts of x that lie side by side in one chunk's cells along an axis."""
+    size, before = x.shape[axis], (slice(None),) * axis
+    for place, source in sources(Cells(read[0], 1, read[1] - read[0]), size, mode):
+        part, count = x[(*before, source)], place.stop - place.start
+        yield part if part.shape[axis] == count else da.repeat(part, count, axis)
 
 
 def _lazy(x: Any, name: str) -> Any:
     """Return x as a dask array of known shape and of NumPy's numbers."""
     if not isinstance(x, da.Array):
         x = da.from_array(as_array(x, name, bfloat16=True), chunks=-1)
+    if isinstance(x._meta, np.ma.MaskedArray):
+        rule = f"{name} is a masked array, and its mask would be lost"
+        facts = ["a masked cell has no value; say which one to use"]
+        raise ArgumentTypeError(word(rule, facts, f"{name} = dask.array.ma.filled({name}, 0)"))
     as_array(x._meta, name, bfloat16=True)
     if any(isnan(n) for n in x.shape):
         rule = f"{name} has chunks of unknown size: shape {x.shape}"
@@ -272,38 +205,39 @@ def _lazy(x: Any, name: str) -> Any:
 
 
 def _known(value: Any, name: str) -> Any:
-    """Return weights or a bias: an array, or a dask array in one chunk."""
+    """Return weights or a bias: a copy, which nobody changes before y is computed, or one chunk."""
     if isinstance(value, da.Array):
         return _lazy(value, name).rechunk(-1)
-    return as_array(value, name, bfloat16=True)
+    return as_array(value, name, bfloat16=True).copy()
 
 
 def _whole_images_only(problem: Problem, x: Any) -> str:
     """Word a way that sums over whole images, which chunks cut."""
-    letters = problem.layout.x
-    cut = [a for a in letters if a not in "NC" and len(x.chunks[letters.index(a)]) > 1]
+    letters, cut = problem.layout.x, _cut_axes(problem, x)
     rule = f"method={show(problem.plan.way)} sums over whole images, but chunks cut x along "
-    rule += " and ".join(cut)
-    facts = ["another way has the same bits in any chunks"]
-    joined = ", ".join(f"{letters.index(a)}: -1" for a in cut)
-    return word(rule, facts, ["method='auto'", f"x = x.rechunk({{{joined}}})"])
+    joined = ", ".join(f"{letters.index(axis)}: -1" for axis in cut)
+    facts = ["ways of direct sums have the same bits in any chunks"]
+    fixes = ["method='auto'", f"x = x.rechunk({{{joined}}})   # whole images"]
+    return word(rule + " and ".join(cut), facts, fixes)
 
 
-def _check_chunks(problem: Problem, x: Any, chunks: list[tuple[int, ...]], limit: Any) -> None:
-    """Raise LimitError where one chunk of y needs more than memory_limit."""
-    checked = limit if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0 else 0
+def _check_chunks(problem: Problem, x: Any, chunks: list[tuple[int, ...]], limit: int) -> None:
+    """Raise LimitError where the largest chunk of y needs more than memory_limit."""
     geo, lay = problem.geometry, problem.layout
     n = max(x.chunks[lay.x.index("N")]) if lay.batched else 1
-    outs = tuple(max(axis) for axis in chunks)
-    part = Block((0,) * (geo.ndim + 1), (n, *outs)).copied(geo)[1]
-    cells, sums = prod(part.x_shape) * x.dtype.itemsize, prod(part.y_shape) * problem.itemsize
-    letters = "N" + geo.letters + "C"
-    parts = [
-        f"{name}          {' '.join(map('='.join, zip(letters, map(str, shape), strict=True)))}"
-        f"  ->  {size(room)}"
-        for name, shape, room in (("x", part.x_shape, cells), ("y", part.y_shape, sums))
-    ]
-    parts.append(f"workspace  ->  {size(problem.plan.workspace)}")
-    axis = max(range(x.ndim), key=lambda a: max(x.chunks[a]) if lay.x[a] != "C" else 0)
-    fix = f"x = x.rechunk({{{axis}: {max(1, max(x.chunks[axis]) // 2)}}})"
-    check_memory(cells + sums + problem.plan.workspace, checked, parts, fix)
+    part = Block((0,) * (geo.ndim + 1), (n, *map(max, chunks))).viewed(geo)[1]
+    own = problem.plan.workspace
+    rooms = {"x": prod(part.x_shape) * x.itemsize, "y": prod(part.y_shape) * problem.itemsize}
+    need = own + sum(rooms.values())
+    shapes = {"x": part.x_shape, "y": part.y_shape}
+    letters = f"N{geo.letters}C"
+    parts = ["the largest chunk of y, and the cells of x that it reads:"]
+    parts += [f"{a}          {describe(shapes[a], letters)}  ->  {size(rooms[a])}" for a in "xy"]
+    parts.append(f"workspace  {problem.plan.way}  ->  {size(own)}")
+    fixes = [f"memory_limit={need}"]
+    if limit > own:
+        axis = max((a for a in lay.x if a != "C"), key=lambda a: max(x.chunks[lay.x.index(a)]))
+        at = lay.x.index(axis)
+        cells = max(x.chunks[at]) * (limit - own) // (2 * need)
+        fixes.append(f"x = x.rechunk({{{at}: {max(1, cells)}}})   # smaller chunks along {axis}")
+    check_memory(need, limit, parts, fixes)

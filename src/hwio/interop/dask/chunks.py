@@ -54,23 +54,36 @@ def output_chunks(
 
 
 def cells_read(
-    chunks: Sequence[int], size: int, stride: int, low: int, reach: int
+    chunks: Sequence[int], stride: int, low: int, reach: int
 ) -> tuple[tuple[int, int], ...]:
-    """Return from which to which cell of x each chunk of y reads; one cell at least.
+    """Return from which cell to which each chunk of y reads; those below 0 or past x are padding.
 
     Examples
     --------
-    >>> cells_read((4, 4, 4), size=12, stride=1, low=1, reach=3)
-    ((0, 5), (3, 9), (7, 12))
+    >>> cells_read((4, 4, 4), stride=1, low=1, reach=3)
+    ((-1, 5), (3, 9), (7, 13))
     """
     reads, start = [], 0
     for count in chunks:
         first = start * stride - low
-        stop = first + (count - 1) * stride + reach
-        begin = min(max(first, 0), max(size - 1, 0))
-        reads.append((begin, min(max(stop, begin + 1), size)))
+        reads.append((first, first + (count - 1) * stride + reach))
         start += count
     return tuple(reads)
+
+
+def cut_off(reads: Sequence[tuple[int, int]], size: int) -> tuple[tuple[int, int], ...]:
+    """Leave padding out; a chunk that would read nothing else gets one cell, as none can be empty.
+
+    Examples
+    --------
+    >>> cut_off(((-9, -3), (-2, 5), (3, 13)), size=12)
+    ((0, 1), (0, 5), (3, 12))
+    """
+    cut = []
+    for first, stop in reads:
+        start = min(max(first, 0), max(size - 1, 0))
+        cut.append((start, min(max(stop, start + 1), size)))
+    return tuple(cut)
 
 
 def fits_chunks(chunks: Sequence[int], reads: Sequence[tuple[int, int]]) -> bool:

@@ -275,13 +275,13 @@ def test_images_that_are_cut_are_summed_directly():
         (
             {"memory_limit": 20_000, "method": "loop"},
             (
-                "LimitError: this needs 24.8 KiB, more than memory_limit of 19.5 KiB\n"
+                "LimitError: this needs 26.4 KiB, more than memory_limit of 19.5 KiB\n"
                 "  the largest chunk of y, and the cells of x that it reads:\n"
-                "  x          N=1 H=18 W=17 C=4  ->  9.6 KiB\n"
-                "  y          N=1 H=16 W=15 C=8  ->  15.0 KiB\n"
+                "  x          N=1 H=18 W=18 C=4  ->  10.1 KiB\n"
+                "  y          N=1 H=16 W=16 C=8  ->  16.0 KiB\n"
                 "  workspace  loop  ->  288 B\n"
-                "  fix: memory_limit=25440\n"
-                "   or: x = x.rechunk({1: 6})   # smaller chunks along H"
+                "  fix: memory_limit=27040\n"
+                "   or: x = x.rechunk({1: 5})   # smaller chunks along H"
             ),
         ),
         ({"memory_limit": 2.5}, "ArgumentTypeError: memory_limit=2.5 is a float, not an int"),

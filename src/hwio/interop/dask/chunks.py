@@ -30,8 +30,9 @@ def output_chunks(
     Returns
     -------
     tuple of int
-        An output belongs to the chunk in which its window has its middle; where y has one cell for
-        every ``stride`` cells of x ("same"), in which its own cell lies.
+        Where chunks of x are of one size those of y are, as Zarr asks. Else an output belongs to the
+        chunk in which its window has its middle; where y has one cell for every ``stride`` cells of
+        x ("same"), in which its own cell lies.
 
     Examples
     --------
@@ -41,16 +42,26 @@ def output_chunks(
     (2, 2, 1)
     >>> output_chunks((4, 4, 4), out=10, stride=1, low=0, reach=3, unit=5)
     (5, 5)
+    >>> output_chunks((4, 2, 6), out=10, stride=1, low=0, reach=3)
+    (3, 2, 5)
     """
+    if len(set(chunks[:-1])) == 1 and chunks[-1] <= chunks[0]:
+        step = _whole_units(max(1, round(chunks[0] / stride)), unit)
+        return (*(step,) * ((out - 1) // step), out - (out - 1) // step * step)
     same = out == -(-sum(chunks) // stride)
     shift = 0 if same else low - (reach - 1) // 2
     ends = [0]
     for edge in list(accumulate(chunks))[:-1]:
         first = -(-(edge + shift) // stride)  # whose middle is the first in the next chunk
-        nearest = (first + unit // 2) // unit * unit
+        nearest = _whole_units(first, unit)
         if ends[-1] < nearest < out:
             ends.append(nearest)
     return tuple(after - before for before, after in pairwise((*ends, out)))
+
+
+def _whole_units(cells: int, unit: int) -> int:
+    """Return the nearest multiple of a unit, one at least."""
+    return max(1, (cells + unit // 2) // unit) * unit
 
 
 def cells_read(

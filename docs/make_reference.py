@@ -30,6 +30,8 @@ from hwio.methods.accuracy import (
     tile_bound,
     two_part_bound,
 )
+from hwio.mistakes import MISTAKES
+from hwio.mistakes.cases import FUNCTIONS
 from hwio.ops.arrays import as_array
 from hwio.ops.check import geometry_of
 from hwio.ops.memory import size
@@ -330,6 +332,23 @@ def _parameters(given: ast.arguments) -> str:
     return ast.unparse(given)
 
 
+def mistakes() -> str:
+    """Tabulate the catalogue of mistakes, function by function."""
+    parts = []
+    for function, written in FUNCTIONS.items():
+        entries = [entry for entry in MISTAKES.values() if entry.function == function]
+        if entries:
+            rows = [
+                [entry.name, entry.hint, f"[read](../{entry.page})", f"`{entry.key}`"]
+                for entry in entries
+            ]
+            head = ["what was done", "where to look", "", "key"]
+            parts.append(
+                f"## {function}\n\n`{written}`, {len(rows)} mistakes\n\n{table(head, rows)}"
+            )
+    return "\n".join(parts)
+
+
 def _function(name: str) -> str:
     """Turn one numpydoc docstring into Markdown."""
     return _described(name, getattr(hwio, name))
@@ -387,6 +406,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "lab": lab,
     "method_facts": method_facts,
     "methods": methods,
+    "mistakes": mistakes,
     "padding_arithmetic": padding_arithmetic,
     "padding_modes": padding_modes,
     "padding_windows": padding_windows,

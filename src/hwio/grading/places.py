@@ -59,7 +59,7 @@ def _window_and_filter(layer: Layer, cell: Cell, name: str) -> list[str]:
     outside = _outside(layer, corner)
     rows = []
     for c in range(min(layer.x.shape[-1], SHOWN)):
-        left = (f"window of {name}", grid_cells(window[..., c], outside))
+        left = (f"window of {name}", grid_cells(_short(window[..., c]), outside))
         right = (f"filter {k}", _grid(layer.weights[..., c, k]))
         rows.append(GridRow(f"c={c}", [left, right], ""))
     lines = [_where(layer, corner, name), *grid_lines(rows)]
@@ -96,7 +96,13 @@ def _outside(layer: Layer, corner: tuple[int, int]) -> Array:
 
 def _grid(values: Array) -> list[list[str]]:
     """Write a grid without padding."""
-    return grid_cells(values, np.zeros(values.shape, bool))
+    return grid_cells(_short(values), np.zeros(values.shape, bool))
+
+
+def _short(values: Array) -> Array:
+    """Return whole numbers as such, so that they are written without decimals."""
+    whole = values.astype(np.int64)
+    return whole if np.array_equal(whole, values) else values
 
 
 def _more(channels: int) -> list[str]:

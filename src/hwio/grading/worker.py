@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -196,6 +197,7 @@ def _become_sandbox(
             os.close(other)
         from hwio.grading.sandbox import serve, silence
 
+        faulthandler.disable()  # it would tell of a crash on the terminal, as notebooks have it
         silence()
         serve(os.fdopen(read, "rb"), os.fdopen(write, "wb"), function, forward)
     finally:

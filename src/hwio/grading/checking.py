@@ -206,7 +206,8 @@ def _check_found(loaded: dict[str, Any], message: dict[str, Any], file: Path) ->
         facts = [f"it has: {', '.join(names) or 'no function at all'}"]
         fix = f"did you mean {file.name}:{near}?" if near else None
         if fix is None and names:
-            fix = f"{file.name}:{names[0]}"
+            like = next((name for name in names if lost in name), names[0])
+            fix = f"{file.name}:{like}"
         raise OptionError(word(f"{file.name} has no function {lost}", facts, fix))
 
 

@@ -9,6 +9,8 @@ import pytest
 import hwio
 from definition import sides
 from hwio.diagnosis.slips import SLIPS
+from hwio.mistakes import ENTRIES, MISTAKES
+from hwio.mistakes.layer import Layer
 from hwio.ops.planning import problem_of
 from hwio.shapes.layout import WEIGHT_LAYOUTS
 
@@ -324,6 +326,36 @@ def test_every_slip_of_the_registry_is_tried_here():
     assert set(SLIPS) == {
         "bias", "turned", "reversed", "reshape", "factor", "cropped", "turns", "wrapped",
     }  # fmt: skip
+
+
+# the catalogue of mistakes
+
+ALL = [entry.key for entry in ENTRIES if entry.function == "conv_forward"]
+
+
+def explained(key):
+    """Tell whether diagnose explains what a mistake makes of one layer; None where it makes no y."""
+    x, w, b = numbers((2, 6, 7, 3), (3, 3, 3, 4), (4,))
+    made = MISTAKES[key].numbers(Layer(x, w, b, stride=(2, 2), padding=((1, 1), (1, 1))))
+    if isinstance(made, str) or made[0].ndim != 4 or not made[0].size:
+        return None
+    found = hwio.diagnose(x, w, made[0], b)
+    if found.mistakes:
+        assert key in [m.key for m in found.mistakes]
+        assert MISTAKES[key].hint.split()[0] in str(found)
+        assert json.loads(found.json())["answer"] == "mistake"
+    return bool(found)
+
+
+@pytest.mark.parametrize("key", ALL[::8])
+def test_mistakes_of_the_catalogue_are_explained(key):
+    assert explained(key) in (True, None)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("key", ALL)
+def test_every_mistake_of_the_catalogue_is_explained(key):
+    assert explained(key) in (True, None)
 
 
 # nothing, nearly, and several

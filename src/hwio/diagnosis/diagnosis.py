@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from hwio.diagnosis.asking import KEYWORDS, ask
+from hwio.diagnosis.catalogue import mistaken
 from hwio.diagnosis.findings import Findings
 from hwio.diagnosis.inquiry import inquire
 from hwio.diagnosis.telling import groups_of, sort_of, tell
@@ -17,7 +18,7 @@ from hwio.show.printing import plain
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Diagnosis(Findings):
-    """What ``diagnose`` returns: prints itself; true where something makes y.
+    """What ``diagnose`` returns: prints itself; true where something explains y.
 
     ``.readings`` holds every reading that makes y, likeliest first, and ``.nearest`` the best of the
     usual ones that do not.
@@ -50,6 +51,7 @@ class Diagnosis(Findings):
             "answer": sort_of(self),
             "readings": [r.to_dict() for r in self.readings],
             "near": [r.to_dict() for r in self.near],
+            "mistakes": [m.to_dict() for m in self.mistakes],
             "nearest": self.nearest and self.nearest.to_dict(),
             "groups": self.groups,
             "tried": self.tried,
@@ -86,7 +88,7 @@ def diagnose(
     All named layouts of x, w and y are tried, with every stride, dilation, padding, padding mode,
     number of groups and direction of the kernel that fits the shapes. Where none makes y, slips are:
     arrays reshaped instead of transposed, axes swapped or reversed, a bias left out or added twice, a
-    factor, rows cut off.
+    factor, rows cut off; then, on small arrays, every mistake of the catalogue that ``check`` knows.
 
     Parameters
     ----------
@@ -134,9 +136,10 @@ def diagnose(
     start = perf_counter()
     question = ask(x, w, y, b, to, known)
     answer = inquire(question)
+    mistakes = () if answer.readings or answer.near else mistaken(question)
     groups = groups_of(answer.readings, question.arrays)
     tally = answer.tally
     return Diagnosis(
-        answer.readings, answer.near, answer.nearest, groups, tally.tried, tally.fitted,
+        answer.readings, answer.near, mistakes, answer.nearest, groups, tally.tried, tally.fitted,
         tally.left_out, perf_counter() - start, question,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hwio.diagnosis.catalogue import Mistaken
     from hwio.diagnosis.inquiry import Question
     from hwio.diagnosis.reading import Reading
 
@@ -20,6 +21,8 @@ class Findings:
         Every reading that makes y, the likeliest first; their ``slip`` tells what went wrong.
     near : tuple of Reading
         Where none does: those that come near enough for a coarser number type, or for 3 digits.
+    mistakes : tuple of Mistaken
+        Where nothing else does: mistakes of the catalogue whose numbers are y's, with hints.
     nearest : Reading or None
         The best of the usual readings that do not make y, with its distance.
     groups : tuple of tuple of int
@@ -35,6 +38,7 @@ class Findings:
 
     readings: tuple[Reading, ...]
     near: tuple[Reading, ...]
+    mistakes: tuple[Mistaken, ...]
     nearest: Reading | None
     groups: tuple[tuple[int, ...], ...]
     tried: int
@@ -45,9 +49,9 @@ class Findings:
 
     @property
     def matched(self) -> bool:
-        """Whether anything makes y."""
-        return bool(self.readings)
+        """Whether anything explains y."""
+        return bool(self.readings or self.mistakes)
 
     def __bool__(self) -> bool:
-        """Tell whether anything makes y."""
+        """Tell whether anything explains y."""
         return self.matched

@@ -8,6 +8,7 @@ from hwio.diagnosis.telling import (
     SHOWN,
     coincidence,
     headline,
+    mistake_lines,
     nearest_lines,
     reading_lines,
     searched,
@@ -28,6 +29,8 @@ def part(found: Findings) -> str:
     for reading in (found.readings or found.near)[:SHOWN]:
         first, *rest = reading_lines(reading, y)
         pieces.append(element("pre", "\n".join([first, *rest]), _CODE))
+    told = [mistake_lines(mistake) for mistake in found.mistakes[:SHOWN]]
+    pieces += [element("pre", "\n".join(lines), _CODE) for lines in told]
     pieces += [element("p", text) for text in coincidence(found)]
     lines = nearest_lines(found)
     if lines:

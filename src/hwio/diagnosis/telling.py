@@ -11,6 +11,7 @@ from hwio.errors import HwioError
 from hwio.show.printing import count, duration, filled, number, plural
 
 if TYPE_CHECKING:
+    from hwio.diagnosis.catalogue import Mistaken
     from hwio.diagnosis.findings import Findings
     from hwio.diagnosis.reading import Reading
     from hwio.types import Array
@@ -66,7 +67,7 @@ def groups_of(
 def sort_of(found: Findings) -> str:
     """Say in one word what was found, for programs."""
     if not found.readings:
-        return "near" if found.near else "nothing"
+        return "near" if found.near else "mistake" if found.mistakes else "nothing"
     if any(r.slip for r in found.readings):
         return "slip"
     return "reading" if len(found.readings) == 1 else "several"
@@ -77,6 +78,7 @@ def tell(found: Findings) -> str:
     parts = [[_arrays(found), *filled(headline(found))]]
     listed = found.readings or found.near
     parts += [reading_lines(reading, found.question.arrays[2]) for reading in listed[:SHOWN]]
+    parts += [mistake_lines(mistake) for mistake in found.mistakes[:SHOWN]]
     if len(listed) > SHOWN:
         parts.append([f"  and {len(listed) - SHOWN} more: .readings holds them all"])
     parts.append([line for text in coincidence(found) for line in filled(text)])
@@ -98,6 +100,8 @@ def headline(found: Findings) -> str:
         if found.near:
             return ("Nothing makes y to the last digits, but "
                     + ("this comes near:" if len(found.near) == 1 else "these come near:"))  # fmt: skip
+        if found.mistakes:
+            return "No convolution makes y, but a mistake of the catalogue gives these numbers:"
         if not found.fitted:
             return "Nothing matches: no reading of these shapes makes a y of this shape."
         return "Nothing matches: no reading, and none with a known slip, makes this y."
@@ -139,6 +143,16 @@ def reading_lines(reading: Reading, y: Array) -> list[str]:
         lines.append("    to go on in hwio's own order" if not _own(reading) else "    to go on:")
         lines += [f"      {line}" for line in reading.convert]
     return lines
+
+
+def mistake_lines(mistake: Mistaken) -> list[str]:
+    """Tell one mistake of the catalogue: what it is, a hint, and what to read."""
+    return [
+        *filled(mistake.name, "  ", "  "),
+        *filled(f"hint: {mistake.hint}", "    ", "      "),
+        f"    read: docs/{mistake.page}",
+        *filled(f"the right numbers: {mistake.call}", "    ", "      "),
+    ]
 
 
 def _code(call: str) -> list[str]:

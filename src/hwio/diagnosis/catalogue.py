@@ -58,7 +58,7 @@ class Mistaken:
 def mistaken(question: Question) -> tuple[Mistaken, ...]:
     """Name the mistakes whose numbers are y's; those on the likeliest call alone."""
     x, w, y, b = question.arrays
-    if y.dtype.kind == "c":
+    if y.dtype.kind == "c" or not np.isfinite(y).all():
         return ()
     found, _ = readings(x.shape, w.shape, y.shape, given=question.given)
     plain = [o for o in found if o.ndim == 2 and o.groups == 1 and "M" not in o.w and not o.shared]

@@ -276,7 +276,7 @@ def precisions() -> str:
 
 def functions() -> str:
     """Describe every public function from its docstring."""
-    first = ["conv", "plan", "explain", "compare", "code"]
+    first = ["conv", "plan", "explain", "explore", "compare", "code"]
     first += ["to_layout", "layout_recipe", "move_layer"]
     others = [n for n in hwio.__all__ if inspect.isfunction(getattr(hwio, n)) and n not in first]
     names = first + sorted(others)

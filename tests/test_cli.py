@@ -50,6 +50,7 @@ def test_alone_it_helps(capsys: Capture) -> None:
     text = out_of(capsys)
     commands = (
         "explain",
+        "explore",
         "compare",
         "code",
         "layout",
@@ -76,7 +77,7 @@ def test_the_examples_of_the_help_run(
     save_a_mix_up()
     text = out_of(capsys)
     lines = [line.strip().split("   ")[0] for line in text.splitlines() if line[:7] == "  hwio "]
-    assert len(lines) == 15
+    assert len(lines) == 16
     for line in lines:
         if line not in ("hwio tour", "hwio compare --demo", "hwio warmup") and line[5:9] != "tune":
             assert main(shlex.split(line)[1:]) == 0, line

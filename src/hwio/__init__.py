@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hwio import lab as lab
     from hwio.diagnosis.diagnosis import diagnose
     from hwio.engine.threads import get_num_threads, set_num_threads
+    from hwio.explorer.exploration import explore
     from hwio.grading.checking import check
     from hwio.interop.moving.moved import move_layer
     from hwio.ops.pool import argmax_pool, avg_pool, lp_pool, max_pool
@@ -57,6 +58,7 @@ _LATER = {
     "conv_transpose_grad": "hwio.ops.transpose",
     "diagnose": "hwio.diagnosis.diagnosis",
     "explain": "hwio.show.explain.explanation",
+    "explore": "hwio.explorer.exploration",
     "get_num_threads": "hwio.engine.threads",
     "global_avg_pool": "hwio.ops.pool_global",
     "global_max_pool": "hwio.ops.pool_global",
@@ -94,6 +96,7 @@ __all__ = [
     "depthwise_weights",
     "diagnose",
     "explain",
+    "explore",
     "get_num_threads",
     "global_avg_pool",
     "global_max_pool",

@@ -17,7 +17,7 @@ from typing import Any
 
 Shape = tuple[int, ...]
 OPERANDS = ("x", "w", "b")
-CALLS = [f"hwio.{name}" for name in ("conv", "plan", "explain", "compare", "code")]
+CALLS = [f"hwio.{name}" for name in ("conv", "plan", "explain", "explore", "compare", "code")]
 _LINE = re.compile(r"  (?:fix| or): (.*)")
 
 

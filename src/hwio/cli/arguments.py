@@ -22,6 +22,7 @@ examples to copy:
   hwio explain --demo --gradient                 where dx and dw come from, in two views
   hwio explain --demo --animation out.svg        the window on its way over x; --gif for slides
   hwio explain photo.png 3,3,3,8 --padding same --stride 2
+  hwio explore --demo                            an interactive page, explore.html
   hwio compare --demo                            every way: same numbers? how fast?
   hwio code --demo --method einsum               a snippet for notes
   hwio code 1,3,32,32 8,3,3,3 --layout NCHW,OIHW --to tensorflow
@@ -90,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"hwio {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _add_explain(commands)
+    _add_explore(commands)
     _add_compare(commands)
     _add_code(commands)
     _add_layout(commands)
@@ -121,6 +123,22 @@ def _add_explain(commands: Any) -> None:
     parser.add_argument("--transposed", action="store_true", help=transposed)
     more = "cells more on the high side of y; with --transposed"
     parser.add_argument("--output-padding", type=_sizes, metavar="1 | 1,0", help=more)
+    _add_options(parser)
+
+
+def _add_explore(commands: Any) -> None:
+    """Add ``hwio explore``."""
+    parser = _command(commands, "explore", "write a page on which the convolution can be explored")
+    _add_arrays(parser)
+    parser.add_argument("b", nargs="?", metavar="B", help="bias: one number per filter")
+    at = "the output number to start with: image, row, column, filter"
+    parser.add_argument("--at", type=_index, metavar="0,1,2,5", help=at)
+    yours = "your own y, a .npy or .npz:key: numbers that differ are marked"
+    parser.add_argument("--y", metavar="Y", help=yours)
+    parser.add_argument("--title", metavar="TEXT", help="a heading for the page")
+    out = "where the page goes (explore.html)"
+    parser.add_argument("--out", metavar="FILE", default="explore.html", help=out)
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
     _add_options(parser)
 
 

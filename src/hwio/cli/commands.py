@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import webbrowser
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
@@ -57,6 +58,26 @@ def run_explain(options: argparse.Namespace) -> int:
         note(f"wrote {options.gif}")
     _answer(options, said)
     return 0
+
+
+def run_explore(options: argparse.Namespace) -> int:
+    """``hwio explore``: write the interactive page; 1 if a y was given and differs."""
+    from hwio.explorer.exploration import explore
+
+    check_target(options.out, "--out", (".html", ".htm"))
+    x, w = _arrays(options)
+    b = None if options.b is None else read_input(options.b, "b")
+    y = None if options.y is None else read_input(options.y, "y")
+    found = explore(x, w, b, at=options.at, y=y, title=options.title, **_passed(options, "method"))
+    path = found.save(options.out)
+    if options.open:
+        webbrowser.open(path.resolve().as_uri())
+    if options.json:
+        print_json({"file": options.out, "bytes": path.stat().st_size, **found.to_dict()})
+    else:
+        print(str(found).split("\n.save")[0])
+        print(f"wrote {options.out}   {size(path.stat().st_size)}, one file; open it in a browser")
+    return MISMATCH if found.answer is not None and found.answer.wrong.any() else 0
 
 
 def run_compare(options: argparse.Namespace) -> int:
@@ -243,6 +264,7 @@ def _answer(options: argparse.Namespace, answer: Any) -> None:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "explain": run_explain,
+    "explore": run_explore,
     "compare": run_compare,
     "code": run_code,
     "layout": run_layout,

@@ -16,7 +16,7 @@ from hwio.explorer.facts import page_facts
 from hwio.explorer.learner import Answer, read_answer
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.show.case import read_case
-from hwio.show.explain.explanation import Explanation
+from hwio.show.explain.explained import Explanation
 from hwio.show.explain.place import check_at
 from hwio.show.explain.trace import trace
 from hwio.show.printing import number

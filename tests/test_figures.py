@@ -313,3 +313,11 @@ def test_every_picture_of_convolution_arithmetic_stands_on_its_page():
     page = (DOCS / "reference" / "convolution-arithmetic.md").read_text(encoding="utf-8")
     drawn = {file.name for file in (DOCS / "images" / "arithmetic").glob("*.svg")}
     assert drawn == set(re.findall(r"arithmetic/([\w-]+\.svg)", page))
+
+
+def test_spreading_x_allocates_nothing():
+    x = np.broadcast_to(np.float32(2), (1, 56, 56, 64))  # spread out it would take 1.5 TB
+    w = np.broadcast_to(np.float32(3), (2, 2, 1, 64))
+    said = hwio.explain(x, w, transposed=True, stride=1000, at=(0, 1000, 2001, 0))
+    assert said.trace.value == 64 * 6
+    assert "1 number of x" in said.svg()

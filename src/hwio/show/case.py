@@ -37,6 +37,9 @@ class Case:
     b : array or None
     b_shape : tuple of int or None
         None without bias.
+    between : tuple of int
+        In a transposed convolution drawn as an ordinary one: every how many cells of an axis x has
+        a number, with zeros between; ``geo`` counts those too. Else empty.
     """
 
     problem: Problem
@@ -46,6 +49,7 @@ class Case:
     w: Array | None
     b: Array | None
     b_shape: Shape | None
+    between: tuple[int, ...] = ()
 
     @property
     def layout(self) -> Layout:

@@ -45,6 +45,9 @@ def cells_of(case: Case, image: int, channels: range, cells: Sequence[Sequence[i
     x = (x[image] if case.layout.batched else x)[..., channels.start : channels.stop]
     pairs = zip(cells, case.geo.in_size, strict=True)
     found = [np.array(sources(c, n, case.problem.padding_mode), int) for c, n in pairs]
+    if case.between:  # x is spread out by being read so: nothing is allocated
+        steps = zip(found, case.between, strict=True)
+        found = [np.where((f >= 0) & (f % s == 0), f // s, -1) for f, s in steps]
     result = np.zeros([len(f) for f in found] + [len(channels)], exact(x[..., :0]).dtype)
     real = [np.flatnonzero(f >= 0) for f in found]
     if all(len(r) for r in real):

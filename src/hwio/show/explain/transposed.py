@@ -19,7 +19,6 @@ from hwio.ops.keywords import check_keywords
 from hwio.ops.planning import check_shape_like, checked_shape
 from hwio.ops.transpose import TRANSPOSE_OPTIONS, transposed_problem
 from hwio.ops.wording import worded_for
-from hwio.shapes.layout import as_view
 from hwio.shapes.transposed import transposed_layout
 from hwio.show.case import read_case
 from hwio.show.explain.explained import Explanation
@@ -171,19 +170,14 @@ def explain_transposed(
             check_bias(bias, problem.geometry.in_channels, problem.layout.w)
     own = transposed_layout(layout, x_shape, w_shape)[0]
     call = Transposed(own, problem, x_shape, w_shape, dict(options))
-    image = 0
     if at is not None:
         at = check_at(at, call.y_shape, own.y)
-        image = dict(zip(own.y, at, strict=True)).get("N", 0)
-    case = _spread_case(call, arrays["x"], arrays["w"], b if bias is not None else None, image)
+    case = _spread_case(call, arrays["x"], arrays["w"], b if bias is not None else None)
     return TransposedExplanation(case, None if at is None else trace(case, at), call=call)
 
 
-def _spread_case(call: Transposed, x: Array | None, w: Array | None, b: Any, image: int) -> Case:
-    """Return the convolution, stride 1, of x with zeros between and the filter turned round.
-
-    One image is spread out, and stands for all: no other is looked at.
-    """
+def _spread_case(call: Transposed, x: Array | None, w: Array | None, b: Any) -> Case:
+    """Return the convolution, stride 1, of x with zeros between and the filter turned round."""
     problem, own = call.problem, call.layout
     geo, space = problem.geometry, problem.layout.spatial
     axes = list(zip(geo.out_size, geo.stride, geo.kernel, geo.dilation, geo.padding, strict=True))
@@ -192,31 +186,17 @@ def _spread_case(call: Transposed, x: Array | None, w: Array | None, b: Any, ima
     for m, size, (_, _, k, d, (low, _)) in zip(geo.in_size, spread, axes, strict=True):
         below = (k - 1) * d - low
         pads.append((below, m - size + (k - 1) * d - below))
-    letters = "N" * own.batched + space + "C"
-    shape = (geo.n,) * own.batched + (*spread, geo.out_channels)
+    sizes = dict(zip(space, spread, strict=True)) | {"N": geo.n, "C": geo.out_channels}
     taps = (*geo.kernel, geo.group_filters, geo.in_channels)
-    spread_x: Any = shape if x is None else _spread(own.x_axes, x, shape, geo.stride, image)
     turned: Any = taps if w is None else _turned(problem, w, taps)
     case = read_case(
-        spread_x, turned, b,
-        {"layout": f"{letters},{space}IO->{own.y}", "groups": geo.groups,
+        tuple(sizes[letter] for letter in own.x), turned, b,
+        {"layout": f"{own.x},{space}IO->{own.y}", "groups": geo.groups,
          "dilation": geo.dilation, "padding": [(max(a, 0), max(c, 0)) for a, c in pads]},
     )  # fmt: skip
     # where padding drops cells of y, the spread-out x begins before its first cell that matters
     geometry = replace(case.geo, padding=tuple(pads), out_size=geo.in_size)
-    return replace(case, problem=replace(case.problem, geometry=geometry))
-
-
-def _spread(
-    axes: tuple[int, ...], x: Array, shape: tuple[int, ...], stride: tuple[int, ...], image: int
-) -> Array:
-    """Return one image of x with zeros between its numbers, seen as often as there are images."""
-    x = as_view(x, axes)
-    batched = len(shape) - len(stride) - 1
-    result = np.zeros(shape[batched:], x.dtype)  # (*spread, c)
-    if x.size:
-        result[tuple(slice(None, None, s) for s in stride)] = x[image] if batched else x
-    return np.broadcast_to(result, shape)
+    return replace(case, x=x, between=geo.stride, problem=replace(case.problem, geometry=geometry))
 
 
 def _turned(problem: Backward, w: Array, shape: tuple[int, ...]) -> Array:

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -103,11 +102,11 @@ def learner_of(entry: Mistake):
     return locals()[entry.function]
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.key)
+@pytest.mark.parametrize(
+    "entry", [e for e in ENTRIES if e.key not in PLAIN_ONLY], ids=lambda entry: entry.key
+)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_mistake_is_named(near, entry: Mistake) -> None:
-    if entry.key in PLAIN_ONLY:
-        pytest.skip("the course's function has no such option")
     found = hwio.check(learner_of(entry))
     assert not found.ok
     wanted = {entry.key}.union(*(pair for pair in COINCIDE if entry.key in pair))
@@ -123,12 +122,11 @@ def test_a_mistake_is_named(near, entry: Mistake) -> None:
         assert not SOLUTION.search(answer)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.key)
+@pytest.mark.parametrize(
+    "entry", [e for e in ENTRIES if e.function == "conv_forward"], ids=lambda entry: entry.key
+)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_plain_function_s_mistake_is_named(near, entry: Mistake) -> None:
-    if entry.function != "conv_forward":
-        pytest.skip("of another function of the course")
-
     def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
         around = ((padding, padding),) * 2
         layer = Layer(x, w, b, None, (stride,) * 2, around, (dilation,) * 2)
@@ -239,9 +237,7 @@ def test_alike_tells_shapes_and_numbers_apart() -> None:
 @pytest.mark.parametrize("name", learners.BREAKING)
 def test_a_breaking_function_is_survived(name: str, capfd: Capture) -> None:
     status, words = learners.BREAKING[name]
-    began = time.monotonic()
     found = hwio.check(getattr(learners, name), timeout=0.5 if status == "timeout" else 20)
-    assert time.monotonic() - began < 60
     assert found.cases[0].status == status
     assert words in found.cases[0].says
     assert not found.ok

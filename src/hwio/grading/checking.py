@@ -226,7 +226,7 @@ def _try_all(worker: Worker, signature: Signature, seconds: float) -> tuple[Tria
 
 def _where(file: Path, line: int | None) -> str:
     """Write the file and the line of a function."""
-    if file.suffix not in (".py", ".ipynb"):
+    if file.suffix not in (".py", ".ipynb") or not file.is_file():  # a notebook's cell has no file
         return ""
     shown = os.path.relpath(file) if file.is_relative_to(Path.cwd()) else file.name
     return f"{shown}" + (f", line {line}" if line and file.suffix == ".py" else "")

@@ -155,7 +155,8 @@ def _of_gradient(layer: Layer, cell: Cell) -> list[str]:
     """Say what meets in one number of a gradient."""
     filters = layer.upper.shape[-1]
     if cell.part == "dA_prev":
-        return [f"It lies in {_places(layer, cell)}, once for each of {plural(filters, 'filter')}."]
+        each = f", once for each of {filters} filters" if filters > 1 else ""
+        return [f"It lies in {_places(layer, cell)}{each}."]
     images, rows, columns = layer.upper.shape[:3]
     cells = plural(images * rows * columns, "number")
     k = cell.at[-1]

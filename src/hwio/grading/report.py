@@ -62,7 +62,8 @@ def _broken(raised: dict[str, str]) -> list[str]:
 
 def _cases(found: Findings) -> list[str]:
     """List the cases with what became of each."""
-    rows, again = [], 0
+    rows: list[tuple[str, ...]] = []
+    again = 0
     for last, trial in zip((None, *found.trials), found.trials, strict=False):
         if last is not None and _same(last, trial):
             again += 1
@@ -70,12 +71,23 @@ def _cases(found: Findings) -> list[str]:
         rows += _and_more(again)
         again = 0
         mark = RIGHT if trial.passed else WRONG
-        rows.append((f"  {mark} {trial.case.title}", shapes_of(trial), trial.says))
+        rows.append((f"  {mark} {trial.case.title}", *_told_of(trial)))
     rows += _and_more(again)
     left = len(found.titles) - len(found.trials)
     if left:
-        rows.append((f"  {UNTRIED} {plural(left, 'case')} not tried", "", ""))
+        rows.append((f"  {UNTRIED} {plural(left, 'case')} not tried",))
     return [_cut(line) for line in aligned(rows)]
+
+
+def _told_of(trial: Trial) -> tuple[str, ...]:
+    """Return what stands beside a case: shapes, and what is wrong."""
+    if trial.passed:
+        return (shapes_of(trial),)
+    if len(trial.expected) > 1:  # several shapes leave no room
+        return (trial.says,)
+    if trial.status == "shape":
+        return shapes_of(trial), f"should be {next(iter(trial.expected.values())).shape}"
+    return shapes_of(trial), trial.says
 
 
 def _same(last: Trial, trial: Trial) -> bool:
@@ -87,9 +99,9 @@ def _same(last: Trial, trial: Trial) -> bool:
     )
 
 
-def _and_more(count: int) -> list[tuple[str, str, str]]:
+def _and_more(count: int) -> list[tuple[str, ...]]:
     """Say how many cases failed as the one before."""
-    return [(f"  {WRONG} {plural(count, 'case')} more: the same", "", "")] if count else []
+    return [(f"  {WRONG} {plural(count, 'case')} more: the same",)] if count else []
 
 
 def shapes_of(trial: Trial) -> str:

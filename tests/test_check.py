@@ -421,6 +421,46 @@ def test_nan_stays_out_of_json(near) -> None:
     assert json.loads(found.json())["cases"][0]["first"]["got"] is None
 
 
+# ---------------------------------------------------------------- the interactive page
+
+
+def test_the_page_opens_at_the_first_number_that_differs(near) -> None:
+    found = hwio.check(learner_of(MISTAKES["conv-stride-forgotten"]))
+    page = found.explore()
+    assert page.at == found.first.first.at == (0, 0, 1, 0)
+    assert page.answer is not None
+    assert page.answer.wrong.sum() == found.first.differ["Z"] == 30
+    np.testing.assert_array_equal(page.answer.y, found.first.got["Z"])
+    assert "conv_forward: stride 2" in page.html()
+
+
+def test_the_page_of_a_wrong_shape_has_no_y(near) -> None:
+    assert hwio.check(learner_of(MISTAKES["conv-stride-ignored"])).explore().answer is None
+
+
+@pytest.mark.parametrize("key", ["step-bias-missing", "conv-pad-ones"])
+def test_other_pages(near, key: str) -> None:
+    found = hwio.check(learner_of(MISTAKES[key]))
+    assert found.explore().answer.wrong.sum() == sum(found.first.differ.values())
+
+
+def test_all_right_has_a_page_too(near) -> None:
+    assert not hwio.check(learners.conv2d).explore().answer.wrong.any()
+
+
+def test_pooling_has_no_page(near) -> None:
+    with pytest.raises(hwio.OptionError, match="no page for pool_forward"):
+        hwio.check(lab.pool_forward).explore()
+
+
+def test_the_command_writes_the_page(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import hwio\ndef conv(x, w):\n    return hwio.conv(x, -w)\n", encoding="utf-8")
+    page = tmp_path / "page.html"
+    said(capsys, f"{file}:conv", "--page", str(page), code=1)
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
 # ---------------------------------------------------------------- the command
 
 

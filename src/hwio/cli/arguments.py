@@ -187,6 +187,9 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("--forward", metavar="NAME", help=forward)
     seconds = "seconds that one case may take (10)"
     parser.add_argument("--timeout", type=_seconds, metavar="S", default=10.0, help=seconds)
+    page = "write an interactive page that opens at the first number that differs"
+    parser.add_argument("--page", metavar="FILE", help=page)
+    parser.add_argument("--open", action="store_true", help="show that page in the browser")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from hwio.cli.inputs import check_target, note
 from hwio.cli.terminal import print_json, styled
 from hwio.errors import OptionError, word
 
@@ -19,6 +20,7 @@ def run_check(options: argparse.Namespace) -> int:
     """``hwio check``: 0 if every number is right, 1 if one is not."""
     from hwio.grading.checking import check
 
+    check_target(options.page, "--page", (".html", ".htm"))
     targets = _targets(options.target)
     asked = {"like": options.like, "forward": options.forward, "timeout": options.timeout}
     found = []
@@ -26,12 +28,23 @@ def run_check(options: argparse.Namespace) -> int:
         found.append(check(target, **asked))
         if not options.json:
             _show(found[-1], first=len(found) == 1)
+    if options.page is not None or options.open:
+        _explore(found, options)
     if options.json:
         facts = [each.to_dict() for each in found]
         alone = targets == [options.target]
         ok = all(each.ok for each in found)
         print_json(facts[0] if alone else {"ok": ok, "functions": facts})
     return 0 if all(each.ok for each in found) else MISMATCH
+
+
+def _explore(found: list[Checkup], options: argparse.Namespace) -> None:
+    """Write the interactive page of the first function that is wrong, or of the first."""
+    page = next((each for each in found if not each.ok), found[0]).explore()
+    if options.page is not None:
+        note(f"wrote {page.save(options.page)}; open it in a browser")
+    if options.open:
+        note(f"the browser shows {page.open()}")
 
 
 def _targets(target: str) -> list[str]:

@@ -11,6 +11,7 @@ from hwio.grading.report import report
 from hwio.show.printing import plain
 
 if TYPE_CHECKING:
+    from hwio.explorer.exploration import Exploration
     from hwio.grading.trials import Cell, Trial
     from hwio.mistakes import Mistake
 
@@ -36,6 +37,23 @@ class Checkup(Findings):
         from hwio.grading.page import html_report  # a terminal never needs it
 
         return html_report(self)
+
+    def explore(self) -> Exploration:
+        """Return the interactive page, at the first number that differs.
+
+        Returns
+        -------
+        Exploration
+            Shows itself in notebooks; ``.open()`` shows it in a browser, ``.save(path)`` writes it.
+
+        Raises
+        ------
+        OptionError
+            If the function is none that convolves forwards.
+        """
+        from hwio.grading.explored import explored  # a report never needs it
+
+        return explored(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python types, for graders."""

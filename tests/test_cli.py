@@ -451,6 +451,9 @@ def test_diagnose_reads_files(
     assert (said["answer"], said["readings"][0]["call"]) == ("reading", CALL)
     assert "y.npy" not in out_of(capsys, *files, "--bias", "b.npy", "--html", "page.html")
     assert "hwio.conv(x, w, b" in Path("page.html").read_text(encoding="utf-8")
+    assert main([*files, "--bias", "b.npy", "--explore", "explore.html"]) == 0
+    assert "hwio explorer" in Path("explore.html").read_text(encoding="utf-8")
+    capsys.readouterr()
     np.save("y.npy", np.load("y.npy")[::-1] + np.load("y.npy"))
     assert "Nothing matches" in out_of(capsys, *files, "--bias", "b.npy", code=1)
     assert json.loads(out_of(capsys, *files, "--json", code=1))["answer"] == "nothing"

@@ -388,6 +388,34 @@ def test_a_shape_that_no_reading_has():
     assert "no reading of these shapes makes a y of this shape" in told(hwio.diagnose(x, w, y))
 
 
+def test_the_explorer_opens_at_the_first_number_that_differs():
+    x, w, b = numbers(X, W, (8,))
+    y = hwio.conv(x, w, b, padding="same")
+    assert hwio.diagnose(x, w, y, b).explore().answer.first is None
+    y[1, 2, 3, 4] += 0.5
+    page = hwio.diagnose(x, w, y, b).explore()
+    assert page.at == page.answer.first == (1, 2, 3, 4)
+    slip = hwio.diagnose(
+        x, w, hwio.conv(x, w, 2 * b), b
+    )  # the right numbers beside those of the slip
+    assert slip.readings[0].slip
+    assert slip.explore().answer.wrong.any()
+    picture, kernel = numbers((9, 11), (3, 3))
+    plain = hwio.conv(picture[..., None], kernel[..., None, None], layout="HWC,HWIO")[..., 0]
+    assert not hwio.diagnose(picture, kernel, plain).explore().answer.wrong.any()
+    with pytest.raises(hwio.ShapeError, match="there is nothing to show"):
+        hwio.diagnose(x, w, y[..., :5]).explore()
+
+
+def test_the_explorer_of_a_mistake_shows_the_right_numbers():
+    x, w, b = numbers((2, 6, 7, 3), (3, 3, 3, 4), (4,))
+    layer = Layer(x, w, b, stride=(2, 2), padding=((1, 1), (1, 1)))
+    y = MISTAKES["conv-pad-at-the-end"].numbers(layer)[0]
+    found = hwio.diagnose(x, w, y, b)
+    assert [m.key for m in found.mistakes] == ["conv-pad-at-the-end"]
+    assert found.explore().case.y_shape == hwio.conv(x, w, b, **found.mistakes[0].options).shape
+
+
 def test_means_that_agree_are_no_match():
     x, w = numbers((1, 8, 8, 1), (3, 3, 1, 1))
     y = hwio.conv(x, w, padding="same")

@@ -205,6 +205,8 @@ def _add_diagnose(commands: Any) -> None:
     parser.add_argument("--to", metavar="X,W", help=to)
     html = "write the page that a notebook would show"
     parser.add_argument("--html", metavar="FILE", help=html)
+    explore = "write the explorer, opened at the first number that differs"
+    parser.add_argument("--explore", metavar="FILE", help=explore)
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     group = parser.add_argument_group("what is known for sure")
     group.add_argument("--stride", type=_sizes, metavar="2 | 2,1")

@@ -177,7 +177,8 @@ def run_diagnose(options: argparse.Namespace) -> int:
     from hwio.diagnosis.diagnosis import diagnose
     from hwio.show.html import page
 
-    check_target(options.html, "--html", (".html",))
+    for name in ("html", "explore"):
+        check_target(getattr(options, name), f"--{name}", (".html",))
     for name in ("layout", "to"):
         _check_arrow(getattr(options, name), f"--{name} ")
     x, w, y = (_numbers(options, name) for name in ("x", "w", "y"))
@@ -190,6 +191,8 @@ def run_diagnose(options: argparse.Namespace) -> int:
         text = page("hwio diagnose", found._repr_html_())
         Path(options.html).write_text(text, encoding="utf-8")
         note(f"wrote {options.html}")
+    if options.explore is not None:
+        note(f"wrote {found.explore().save(options.explore)}")
     _answer(options, found)
     return 0 if found.matched else MISMATCH
 

@@ -42,6 +42,8 @@ class Mistaken:
         As in ``hwio.mistakes``.
     call : str
         What would be right.
+    options : dict
+        Its keywords.
     """
 
     key: str
@@ -49,6 +51,7 @@ class Mistaken:
     hint: str
     page: str
     call: str
+    options: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in plain types."""
@@ -56,9 +59,9 @@ class Mistaken:
 
 
 def mistaken(question: Question) -> tuple[Mistaken, ...]:
-    """Name the mistakes whose numbers are y's; those on the likeliest call alone."""
+    """Name the mistakes whose numbers are those of y; none where the user knows options for sure."""
     x, w, y, b = question.arrays
-    if y.dtype.kind == "c" or not np.isfinite(y).all():
+    if question.known or y.dtype.kind == "c" or not np.isfinite(y).all():
         return ()
     found, _ = readings(x.shape, w.shape, y.shape, given=question.given)
     plain = [o for o in found if o.ndim == 2 and o.groups == 1 and "M" not in o.w and not o.shared]
@@ -103,13 +106,13 @@ def _named(field: Field, orders: Orders, stride: int, pad: int, bias: bool) -> I
         if isinstance(made, str) or made[0].shape != field.y.shape:
             continue
         if np.allclose(made[0], field.y, rtol=0, atol=near * size):
-            yield Mistaken(
-                entry.key, entry.name, entry.hint, entry.page, _call(orders, stride, pad, bias)
-            )
+            options = _options(orders, stride, pad)
+            call = _call(options, bias)
+            yield Mistaken(entry.key, entry.name, entry.hint, entry.page, call, options)
 
 
-def _call(orders: Orders, stride: int, pad: int, bias: bool) -> str:
-    """Write the right call."""
+def _options(orders: Orders, stride: int, pad: int) -> dict[str, Any]:
+    """Return the keywords of the right call."""
     options: dict[str, Any] = {}
     if stride != 1:
         options["stride"] = stride
@@ -117,5 +120,10 @@ def _call(orders: Orders, stride: int, pad: int, bias: bool) -> str:
         options["padding"] = pad
     if orders.layout != default_layout(4):
         options["layout"] = orders.layout
+    return options
+
+
+def _call(options: dict[str, Any], bias: bool) -> str:
+    """Write the right call."""
     parts = ["x", "w", *(["b"] if bias else []), *([spelled(options)] if options else [])]
     return f"hwio.conv({', '.join(parts)})"

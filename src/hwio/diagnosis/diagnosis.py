@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwio.diagnosis.asking import KEYWORDS, ask
 from hwio.diagnosis.catalogue import mistaken
@@ -14,6 +14,9 @@ from hwio.diagnosis.inquiry import inquire
 from hwio.diagnosis.telling import groups_of, sort_of, tell
 from hwio.ops.keywords import check_keywords
 from hwio.show.printing import plain
+
+if TYPE_CHECKING:
+    from hwio.explorer.exploration import Exploration
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,6 +70,15 @@ class Diagnosis(Findings):
         return json.dumps(
             _finite(self.to_dict()), indent=indent, ensure_ascii=False, allow_nan=False
         )
+
+    def explore(self) -> Exploration:
+        """Open the explorer on the best reading, at the first number of y that it does not make.
+
+        Under a slip or a mistake it shows what would be right, and y's own numbers beside it.
+        """
+        from hwio.diagnosis.opening import explorer_of  # only who asks waits for it
+
+        return explorer_of(self)
 
 
 def _finite(value: Any) -> Any:

@@ -25,7 +25,7 @@ from hwio.errors import (
 )
 from hwio.ops.conv import conv
 from hwio.ops.convert import depthwise_weights, layout_recipe, to_layout
-from hwio.ops.planning import plan
+from hwio.ops.plans import plan
 from hwio.ops.prepared import Prepared, prepare
 
 if TYPE_CHECKING:

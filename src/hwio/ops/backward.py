@@ -6,20 +6,19 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from hwio.engine import refusal
 from hwio.engine.gradient_registry import GRADIENT_KERNELS
 from hwio.errors import OptionError, nearest, show, word
 from hwio.gradients import GRADIENTS
 from hwio.gradients.apply import dw_bytes, dx_bytes
 from hwio.ops.memory import check_memory, physical_memory, size
-from hwio.planner.gradients import gradient_bytes
+from hwio.planner.gradients import AUTO, gradient_bytes
 from hwio.shapes.counts import check_int
 
 if TYPE_CHECKING:
     from hwio.gradients.gradient import Gradient
     from hwio.shapes.geometry import Geometry
     from hwio.shapes.layout import Layout
-
-AUTO = "taps"  # behind "auto" without kernels: no matrix of windows, and one image's bits whatever the batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,10 @@ class Backward:
     flip : bool
         Whether the kernel is turned round first.
     method : str
-        "auto", or a key in ``GRADIENTS``.
+        "auto", or a key in ``GRADIENTS`` or ``GRADIENT_KERNELS``. A kernel settles its own gradient,
+        the other is left to auto.
     compiled : bool
-        Whether compiled kernels may serve: with method="auto", where there is room for them.
+        Whether compiled kernels may serve: there is room for them, and no readable way was asked for.
     """
 
     layout: Layout
@@ -49,25 +49,44 @@ class Backward:
     @property
     def way(self) -> Gradient:
         """The readable way, which serves where no kernel does."""
-        return GRADIENTS[AUTO if self.method == "auto" else self.method]
+        return GRADIENTS.get(self.method, GRADIENTS[AUTO])
+
+    def kernel(self, of: str) -> str | None:
+        """Return the kernel that was asked for by name, if it computes this gradient."""
+        named = GRADIENT_KERNELS.get(self.method)
+        return self.method if named is not None and named.of == of else None
 
 
-def check_way(method: Any) -> str:
-    """Return "auto", or the key of a readable way of going backwards.
+def check_way(method: Any, geo: Geometry, needed: str = "dx dw") -> str:
+    """Return "auto", or the key of a way of going backwards.
+
+    Parameters
+    ----------
+    method : str
+    geo : Geometry
+    needed : str
+        The gradients that a call computes: a kernel of another would settle nothing.
 
     Raises
     ------
     OptionError
-        If there is none of that name.
+        If there is none of that name, or it can't serve.
     """
-    if isinstance(method, str) and method == "auto":
-        return "auto"
-    if not isinstance(method, str) or method not in GRADIENTS:
-        known = ("auto", *sorted(GRADIENTS))
+    known = ("auto", *sorted(GRADIENTS), *sorted(GRADIENT_KERNELS))
+    if not isinstance(method, str) or method not in known:
         near = nearest(method, known)
         rule = f"method={show(method)} is not a way of computing gradients"
         fix = f"did you mean method={near!r}?" if near else "method='auto'"
         raise OptionError(word(rule, [f"ways: {', '.join(known)}"], fix))
+    named = GRADIENT_KERNELS.get(method)
+    if named is not None:
+        why = refusal() and f"the engine does not serve here: {refusal()}"
+        if not why and named.of not in needed:
+            why = f"it computes {named.of}, which this call does not ask for"
+        why = why or named.refuses(geo)
+        if why:
+            rule = f"method={method!r} can't serve these gradients: {why}"
+            raise OptionError(word(rule, [], "method='auto'"))
     return method
 
 
@@ -103,8 +122,10 @@ def check_room_for(
             need = max(need, whole) if need == 0 else need + whole
     allowed = physical_memory() if most is None else most
     if need <= allowed:
-        fits = problem.method == "auto" and _kernel_bytes(geo, itemsize, dx, dw) <= allowed
-        return replace(problem, compiled=fits)
+        kernels = _kernel_bytes(geo, itemsize, dx, dw)
+        if problem.method in GRADIENT_KERNELS and kernels > allowed:
+            check_memory(kernels, most, [f"{problem.method} and all it copies"], "method='auto'")
+        return replace(problem, compiled=problem.method not in GRADIENTS and kernels <= allowed)
     fixes = []
     if most is not None and need <= physical_memory():
         fixes.append(f"memory_limit={need}")

@@ -10,9 +10,11 @@ import numpy as np
 
 from hwio.engine import give_up
 from hwio.engine.gradient_registry import GRADIENT_KERNELS
+from hwio.errors import OptionError, word
 from hwio.gradients.fold import fold
 from hwio.ops.canonical import pad
 from hwio.planner.gradients import choose_gradient
+from hwio.planner.kernels import RATE
 
 if TYPE_CHECKING:
     from hwio.ops.backward import Backward
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 def compiled_dx(problem: Backward, dy: Array, w: Array) -> Array | None:
     """Compute dx (n, *in, c) of dy (n, *out, o) and w (*kernel, i, o); None where NumPy serves."""
     geo, mode = problem.geometry, problem.padding_mode
-    name = choose_gradient(geo, _kind(dy), "dx").name
+    name = _chosen(problem, _kind(dy), "dx")
     if name is None:
         return None
     whole = geo
@@ -45,7 +47,7 @@ def compiled_dx(problem: Backward, dy: Array, w: Array) -> Array | None:
 def compiled_dw(problem: Backward, x: Array, dy: Array) -> Array | None:
     """Compute dw (*kernel, i, o) of x (n, *in, c) and dy (n, *out, o); None where NumPy serves."""
     geo, mode = problem.geometry, problem.padding_mode
-    name = choose_gradient(geo, _kind(dy), "dw").name
+    name = _chosen(problem, _kind(dy), "dw")
     if name is None:
         return None
     kernel = name
@@ -59,6 +61,17 @@ def compiled_dw(problem: Backward, x: Array, dy: Array) -> Array | None:
         return gradient_w.run(kernel, np.ascontiguousarray(x), np.ascontiguousarray(dy), geo)
 
     return _tried(run)
+
+
+def _chosen(problem: Backward, kind: str, of: str) -> str | None:
+    """Return the kernel that was asked for by name, or else what the planner takes."""
+    geo, named = problem.geometry, problem.kernel(of)
+    if named is None:
+        return choose_gradient(geo, kind, of).name
+    if kind not in RATE:
+        rule = f"method={named!r} computes in float32 and float64, and here it would be in {kind}"
+        raise OptionError(word(rule, [], "method='auto'"))
+    return None if 0 in (*geo.x_shape, *geo.y_shape, *geo.w_shape) else named
 
 
 def _tried(run: Callable[[], Array | None]) -> Array | None:

@@ -72,8 +72,9 @@ def conv_grad(
     need : str
         Which gradients to compute, letters of "xwb"; None is returned for the others.
     method : str
-        "auto", which takes compiled kernels where they are faster, or a readable way by name: "loop",
-        "einsum", "flip", "taps".
+        "auto", which takes compiled kernels where they are faster (``hwio.plan(x, w, gradient=True)``
+        says which), a readable way by name: "loop", "einsum", "flip", "taps", or a kernel, such as
+        "dx_direct" or "dw_direct", which leaves the other gradient to auto.
     memory_limit : int, optional
         Bytes that the gradients and the workspace may take; by default the machine's memory.
 
@@ -118,8 +119,9 @@ def conv_grad(
     }  # fmt: skip
     with worded_for("conv_grad", *given):
         problem = check_backward(
-            shape_of(x), shape_of(w), flip=flip, padding_mode=padding_mode, method=method, **options
-        )
+            shape_of(x), shape_of(w), flip=flip, padding_mode=padding_mode, method=method,
+            needed=" ".join(f"d{letter}" for letter in wanted), **options,
+        )  # fmt: skip
         return go_back(problem, x, w, dy, wanted, options, memory_limit)
 
 
@@ -133,6 +135,7 @@ def check_backward(
     flip: Any = False,
     padding_mode: Any = "zeros",
     method: Any = "auto",
+    needed: str = "dx dw",
     **options: Any,
 ) -> Backward:
     """Check the convolution to go back through, from shapes.
@@ -143,13 +146,15 @@ def check_backward(
         As stored.
     flip, padding_mode, method
         As in ``conv_grad``.
+    needed : str
+        As in ``check_way``.
     **options
         Those of ``geometry_of``.
     """
     geo = geometry_of(x_shape, w_shape, **options)
     lay = read_layout(options.get("layout"), x_shape, w_shape)
     mode = check_padding_mode(padding_mode, geo.padding, geo.in_size, geo.letters)
-    return Backward(lay, geo, mode, check_flip(flip), check_way(method))
+    return Backward(lay, geo, mode, check_flip(flip), check_way(method, geo, needed))
 
 
 def go_back(

@@ -1,50 +1,17 @@
-"""Ask before running: ``plan`` and the checked problem of arrays or shapes."""
+"""The checked problem of arrays or shapes, without running it."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, ShapeError, kind, show, word
 from hwio.ops.arrays import as_array, is_shape
 from hwio.ops.check import Problem, check_problem
-from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.lazy import bridge_name
-from hwio.ops.wording import worded_for
 from hwio.shapes.counts import LARGEST
-
-if TYPE_CHECKING:
-    from hwio.planner.plan import Plan
-
-
-def plan(x: Any, w: Any, **options: Any) -> Plan:
-    """Say what ``conv`` would run for these arrays or shapes, and why.
-
-    Parameters
-    ----------
-    x, w : array or tuple of int
-        Arrays as in ``conv``, or their shapes (then float32 is assumed).
-    **options
-        Keywords of ``conv``.
-
-    Returns
-    -------
-    Plan
-        ``.method``, ``.reason``, ``.rejected``, ``.kernel`` (None where NumPy serves) and the
-        sizes; prints itself.
-
-    Examples
-    --------
-    >>> import hwio
-    >>> hwio.plan((1, 56, 56, 64), (3, 3, 1, 64), groups=64).method
-    'taps'
-    """
-    asked = [name for name in OPTIONS if name != "out"]
-    check_keywords("plan", options, asked, x, w)
-    with worded_for("plan", x, w):
-        return problem_of(x, w, **options).plan
 
 
 def problem_of(x: Any, w: Any, b: Any = None, **options: Any) -> Problem:

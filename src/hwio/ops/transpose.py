@@ -183,12 +183,12 @@ def conv_transpose_grad(
             if told:
                 given_size["output_size"] = _size_of(dy, x, w, layout)
             problem = transposed_problem(
-                x.shape, w.shape, layout, flip, method, **options, **given_size
+                x.shape, w.shape, layout, flip, method, "dw", **options, **given_size
             )
         except ShapeError as error:
             if not (told and str(error).startswith("output_size=")):
                 raise
-            problem = transposed_problem(x.shape, w.shape, layout, flip, method, **options)
+            problem = transposed_problem(x.shape, w.shape, layout, flip, method, "dw", **options)
             _check_dy(problem, dy.shape, [line.strip() for line in str(error).split("\n")[1:-2]])
         if dy is None:
             raise ArgumentTypeError(missing_dy(_shape_of_y(problem), problem.layout.x))
@@ -211,12 +211,13 @@ def transposed_problem(
     layout: str | None,
     flip: Any,
     method: Any,
+    needed: str = "dx",
     **sizes: Any,
 ) -> Backward:
     """Check shapes and options of a call; return the convolution that it transposes."""
     own, forward = transposed_layout(layout, x_shape, w_shape)
     geo = transposed_geometry(own, x_shape, w_shape, **sizes)
-    return Backward(forward, geo, "zeros", check_flip(flip), check_way(method))
+    return Backward(forward, geo, "zeros", check_flip(flip), check_way(method, geo, needed))
 
 
 def _forward(problem: Backward, dy: Array, w: Array, memory_limit: int | None) -> Array:

@@ -25,6 +25,7 @@ from hwio.planner.kernels import (
 if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
 
+AUTO = "taps"  # behind "auto" without kernels: no matrix of windows, and one image's bits whatever the batch
 MAC_US = 1 / 50e3  # one multiply-add of NumPy's way: matrix products, a tap at a time
 ELEMENT_US = 1 / 1e3  # one number copied or added in place between them
 CALL_US = 1.5  # one NumPy call

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from hwio.show.explain.expression import code_of, expression, pad_line
 from hwio.show.explain.gradient_origin import seeing
-from hwio.show.explain.gradient_text import gradient_dict, gradient_lines, gradients_table
+from hwio.show.explain.gradient_text import (
+    gradient_dict,
+    gradient_lines,
+    gradients_table,
+    plan_table,
+)
 from hwio.show.explain.grids import shown_channels
 from hwio.show.explain.motion import Moving
 from hwio.show.explain.reading import reading_table
@@ -159,7 +164,10 @@ class Explanation(Moving):
         case = self.case
         options = options_table(case)
         if self.gradient is not None:
-            return [arrays_table(case), *([options] if options else [])], [gradients_table()]
+            return [arrays_table(case), *([options] if options else [])], [
+                plan_table(case),
+                gradients_table(),
+            ]
         before = [arrays_table(case), *([options] if options else [])]
         before += [sizes_table(case), counts_table(case)]
         return before, [reading_table(case.w_shape, case.layout.w), ways_table(case)]

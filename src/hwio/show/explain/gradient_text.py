@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwio.gradients import GRADIENTS
+from hwio.planner.gradient_plan import plan_gradients
 from hwio.show.explain.gradient_words import (
     brackets,
     cell_totals,
@@ -26,6 +27,8 @@ from hwio.show.explain.grid_rows import GridRow, grid_lines
 from hwio.show.printing import Table, aligned, number, plain, wrapped
 
 if TYPE_CHECKING:
+    from hwio.planner.gradient_plan import GradientPlan
+    from hwio.show.case import Case
     from hwio.show.explain.gradient import GradientTrace
 
 SCATTERED = (
@@ -70,6 +73,24 @@ def gradients_table() -> Table:
     return Table("All of dx and dw:  hwio.conv_grad(x, w, dy, method=...)", tuple(rows))
 
 
+def gradient_plan(case: Case) -> GradientPlan:
+    """Return what ``conv_grad`` would run for the case, for a dy of y's dtype."""
+    compute = case.problem.compute
+    kind, itemsize = ("", 8) if compute is None else (compute.str[1:], compute.itemsize)
+    return plan_gradients(case.geo, kind, itemsize)
+
+
+def plan_table(case: Case) -> Table:
+    """Tabulate what would run, and why."""
+    plan, rows = gradient_plan(case), []
+    for one in (plan.dx, plan.dw):
+        name = f"{one.way} (compiled)" if one.kernel else one.way
+        rows.append((one.of, name, one.kernel_reason if one.kernel else one.reason))
+        if one.kernel_reason and not one.kernel:
+            rows.append(("", "", f"no compiled kernel: {one.kernel_reason}"))
+    return Table("What conv_grad runs here:  hwio.plan(x, w, gradient=True)", tuple(rows))
+
+
 def _copies(found: GradientTrace) -> str:
     """Say that the expression leaves copies out."""
     copied = any(met.copy for met in found.cell.meetings)
@@ -103,7 +124,7 @@ def _totals(rows: list[tuple[str, str]]) -> list[str]:
 
 def gradient_dict(found: GradientTrace) -> dict[str, object]:
     """Return the traced gradients in plain types, for JSON."""
-    cell, tap = found.cell, found.tap
+    cell, tap, plan = found.cell, found.tap, gradient_plan(found.case)
     meetings = [
         {"y": list(m.cell), "tap": list(m.tap), "copy": m.copy, "value": plain(m.value)}
         for m in cell.meetings
@@ -127,6 +148,10 @@ def gradient_dict(found: GradientTrace) -> dict[str, object]:
             "images": plain(tap.sums) if found.known else None,
             "sum": plain(tap.total) if found.known else None,
             "conv_grad": plain(tap.check),
+        },
+        "plan": {
+            one.of: {"way": one.way, "reason": one.kernel_reason or one.reason}
+            for one in (plan.dx, plan.dw)
         },
         "db": plain(found.bias),
         "agree": found.agree if found.known else None,

@@ -241,6 +241,13 @@ def test_outputs_of_absent_modules_stay_as_they_are() -> None:
     assert generator("make_outputs").renew(page) == page
 
 
+def test_an_ellipsis_that_fits_is_kept() -> None:
+    renew = generator("make_outputs").renew
+    page = '```pycon\n>>> print("a\\n\\nb 1 c")\na\n<BLANKLINE>\n{}\n```\n'
+    assert renew(page.format("b ... c")) == page.format("b ... c")
+    assert renew(page.format("b ... d")) == page.format("b 1 c")
+
+
 def test_outputs_are_those_of_numpy_alone() -> None:
     ask = ">>> import hwio\n>>> hwio.plan((1, 56, 56, 64), (3, 3, 64, 64)).kernel is None\n"
     fresh = generator("make_outputs").renew(f"```pycon\n{ask}```\n")

@@ -10,6 +10,7 @@ from docs.website import links, nav, staging
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+EXPLORER = "<p>a page of its own</p>"
 
 
 def written(folder: Path, pages: dict[str, str]) -> Path:
@@ -39,15 +40,23 @@ def test_every_page_has_its_place() -> None:
 
 
 def test_files_outside_docs_come_along(tmp_path: Path) -> None:
-    staging.stage(tmp_path / "pages", explorer=None)
+    staging.stage(tmp_path / "pages", explorer=EXPLORER)
     page = tmp_path / "pages" / "tutorials" / "a-network-that-learns.md"
     assert "(../source/examples/learn_digits.py)" in page.read_text("utf-8")
     copy = tmp_path / "pages" / "source" / "examples" / "learn_digits.py"
     assert copy.read_bytes() == (ROOT / "examples" / "learn_digits.py").read_bytes()
 
 
+def test_the_explorer_stands_where_a_page_asks_for_it(tmp_path: Path) -> None:
+    staging.stage(tmp_path / "pages", explorer=EXPLORER)
+    assert (tmp_path / "pages" / "explorer.html").read_text("utf-8") == EXPLORER
+    for name in ("how-to/explore.md", "tutorials/read-a-weight-tensor.md"):
+        page = (tmp_path / "pages" / name).read_text("utf-8")
+        assert '<iframe class="hwio-explorer" src="../explorer.html"' in page
+
+
 def test_notes_to_the_tests_are_not_shown(tmp_path: Path) -> None:
-    staging.stage(tmp_path / "pages", explorer=None)
+    staging.stage(tmp_path / "pages", explorer=EXPLORER)
     shown = [page.read_text("utf-8") for page in (tmp_path / "pages").rglob("*.md")]
     assert not [text for text in shown if "<!-- needs" in text or "<!-- table" in text]
 

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from docs.website import links, nav, staging
 
+import hwio
+from hwio.cli.inputs import demo_arrays
+
 HERE = Path(__file__).resolve().parent
 SHIM = """// A page that lies on a disk may not start a worker from a file, so here is its text.
 if (location.protocol === "file:") {
@@ -53,14 +56,8 @@ def build(out: Path, notebooks: bool) -> list[str]:
     return faults
 
 
-def explorer() -> str | None:
-    """Return the explorer's page on the arrays of the tutorial, or None before there is one."""
-    import hwio
-
-    if not hasattr(hwio, "explore"):
-        return None
-    from hwio.cli.inputs import demo_arrays
-
+def explorer() -> str:
+    """Return the explorer's page on the arrays of the tutorial."""
     x, w = demo_arrays()
     return hwio.explore(x, w, at=(0, 1, 2, 5), title="A_prev and W of the tutorial").html()
 

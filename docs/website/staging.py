@@ -24,13 +24,12 @@ FRAME = (
 )
 
 
-def stage(pages: Path, explorer: str | None) -> None:
+def stage(pages: Path, explorer: str) -> None:
     """Copy pages and pictures of docs/ into a folder, with what they link outside it."""
     shutil.copytree(DOCS, pages, ignore=shutil.ignore_patterns("*.py", "website", "__pycache__"))
     queue = sorted(pages.rglob("*.md"))
     home = {page: DOCS / page.relative_to(pages) for page in queue}  # where its links start
-    if explorer is not None:
-        (pages / "explorer.html").write_text(explorer, encoding="utf-8")
+    (pages / "explorer.html").write_text(explorer, encoding="utf-8")
     while queue:
         page = queue.pop()
         text = page.read_text("utf-8")
@@ -42,7 +41,7 @@ def stage(pages: Path, explorer: str | None) -> None:
                 if copy.suffix == ".md":
                     home[copy] = target
                     queue.append(copy)
-        page.write_text(_for_site(text, page, home[page], pages, explorer is not None), "utf-8")
+        page.write_text(_for_site(text, page, home[page], pages), "utf-8")
 
 
 def _outside(text: str, home: Path) -> Iterable[Path]:
@@ -53,7 +52,7 @@ def _outside(text: str, home: Path) -> Iterable[Path]:
             yield target
 
 
-def _for_site(text: str, page: Path, home: Path, pages: Path, explored: bool) -> str:
+def _for_site(text: str, page: Path, home: Path, pages: Path) -> str:
     """Return a page as the site shows it."""
 
     def moved(found: re.Match[str]) -> str:
@@ -66,7 +65,7 @@ def _for_site(text: str, page: Path, home: Path, pages: Path, explored: bool) ->
         return before + Path(relpath(place, page.parent)).as_posix() + after
 
     where = Path(relpath(pages / "explorer.html", page.parent)).as_posix()
-    text = text.replace("<!-- explorer -->", FRAME.format(where=where) if explored else "")
+    text = text.replace("<!-- explorer -->", FRAME.format(where=where))
     text = re.sub(r"^<!-- .* -->\n", "", text, flags=re.MULTILINE)  # what tests and makers read
     fences = FENCE.findall(text)
     prose = [LINK.sub(moved, part) for part in FENCE.split(text)]

@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 TASKS = ROOT / "docs" / "contribute" / "tasks.md"
 TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 MACHINES = sorted((ROOT / "bench" / "machines").glob("*.json"))
+WORDS = ROOT / "src" / "hwio" / "explorer" / "page" / "words.js"
+TRANSLATIONS = sorted(WORDS.parent.glob("words.*.js"))
 PRIVATE = re.compile(r"/home/|/Users/|[A-Z]:\\\\Users|@[\w-]+\.\w", re.IGNORECASE)
 
 
@@ -47,7 +49,7 @@ def test_what_a_task_touches_is_there(name: str) -> None:
 
 def test_every_task_says_what_to_touch_and_what_proves_it() -> None:
     _, *tasks = TASKS.read_text(encoding="utf-8").split("\n## ")
-    assert len(tasks) >= 4
+    assert len(tasks) >= 5
     for task in tasks:
         title = task.splitlines()[0]
         assert "*Touch*" in task, title
@@ -74,6 +76,34 @@ def test_wrong_figures_are_seen(tmp_path: Path) -> None:
     ):
         sound.write_text(json.dumps(wrong), encoding="utf-8")
         assert faults_of(sound)
+
+
+def words_of(text: str) -> dict[str, set[str]]:
+    """Return each key of the page's words, with the values that its sentence has a place for."""
+    found = re.findall(r'^  (\w+):\s*"((?:[^"\\]|\\.)*)",?$', text, re.MULTILINE)
+    return {key: set(re.findall(r"\{(\w+)\}", sentence)) for key, sentence in found}
+
+
+def test_the_words_of_the_page_are_read_here() -> None:
+    text = WORDS.read_text(encoding="utf-8")
+    body = text[text.index("WORDS = {") : text.index("\n};")]
+    keys = re.findall(r"^  (\w+):", body, re.MULTILINE)
+    assert list(words_of(text)) == keys
+    assert words_of(text)["mapWords"] == {"rows", "columns", "high", "wide"}
+
+
+@pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.stem)
+def test_a_translation_is_whole(path: Path) -> None:
+    english, other = (words_of(p.read_text(encoding="utf-8")) for p in (WORDS, path))
+    assert other == english
+
+
+def test_a_translation_that_lacks_a_word_or_a_value_is_seen() -> None:
+    english = WORDS.read_text(encoding="utf-8")
+    lacking = english.replace('  savePng: "save PNG",\n', "")
+    other = english.replace("{count} products", "{number} Produkte")
+    assert words_of(english) not in (words_of(lacking), words_of(other))
+    assert words_of(english.replace("{count} products", "Produkte: {count}")) == words_of(english)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)

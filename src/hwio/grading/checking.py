@@ -120,22 +120,26 @@ def split_target(target: str) -> tuple[Path, str | None]:
     file = Path(text)
     if file.suffix not in (".py", ".ipynb"):
         rule = f"{target!r} names no file of Python"
-        facts = ["a function is named by its file, a colon and its name"]
-        raise OptionError(word(rule, facts, f"{file.stem or 'lab'}.py:{name or 'conv_forward'}"))
+        facts = ["a function is named by its file, a colon and its name: lab.py:conv_forward"]
+        own = target if target.isidentifier() else "conv_forward"
+        raise OptionError(word(rule, facts, f"hwio.check({own})   # the function itself"))
     if not file.is_file():
         beside = sorted(p.name for p in file.parent.glob("*.py")) if file.parent.is_dir() else []
         near = nearest(file.name, beside)
-        fix = f"did you mean {file.with_name(near)}:{name}?" if near else None
-        raise FileError(word(f"there is no file {text}", [f"looked in {Path.cwd()}"], fix))
+        fix = f"hwio.check({name or 'conv_forward'})   # the function itself"
+        if near:
+            fix = f"did you mean {file.with_name(near)}:{name or 'conv_forward'}?"
+        facts = ["where it is, is counted from the folder you are in"]
+        raise FileError(word(f"there is no file {text}", facts, fix))
     return file.resolve(), name or None
 
 
 def _check_callable(fn: Any, like: str | None, forward: Any, seconds: float) -> Checkup:
     """Check a function that is there already."""
     if not callable(fn):
-        rule = f"fn={show(fn)} is {kind(fn)}, not a function"
-        fix = "hwio.check(conv_forward)   or   hwio.check('lab.py:conv_forward')"
-        raise ArgumentTypeError(word(rule, [], fix))
+        rule = f"fn is {kind(fn)}, not a function"
+        facts = ["it takes a function, or where it is: 'lab.py:conv_forward'"]
+        raise ArgumentTypeError(word(rule, facts, "hwio.check(conv_forward)"))
     if forward is not None and not callable(forward):
         rule = f"forward={show(forward)} is {kind(forward)}, not a function"
         raise ArgumentTypeError(word(rule, ["fn is a function, so forward is one"], "forward=None"))

@@ -114,7 +114,7 @@ def read_signature(loaded: dict[str, Any], like: str | None = None) -> Signature
     if function is None:
         rule = f"{written} has the parameters of no function that check knows"
         facts = [f"it knows {text}" for text in FUNCTIONS.values()]
-        raise OptionError(word(rule, facts, "say which it is like: like='conv_forward'"))
+        raise OptionError(word(rule, facts, "like='conv_forward'"))
     positional = [p for p in given if p["kind"] in _POSITIONAL]
     mode = len(positional) >= 3 or any(p["name"] == "mode" for p in given)
     keywords = _keywords(given) if function == "conv" else {}

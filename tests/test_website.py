@@ -104,6 +104,10 @@ Say [more](more.md) with two.
 3
 >>> x + 2
 4
+>>> print("a\\n\\nb 5 c")
+a
+<BLANKLINE>
+b ... c
 ```
 <!-- needs: no_such_thing -->
 ```pycon
@@ -127,10 +131,11 @@ def test_each_output_ends_a_cell(tmp_path: Path) -> None:
         ("markdown", "# A page\nSay *more* with two."),
         ("code", "x = 2\nx + 1"),
         ("code", "x + 2"),
+        ("code", 'print("a\\n\\nb 5 c")'),
         ("code", "import no_such_thing\n1 / 0"),
         ("markdown", "```text\nas it is\n```"),
     ]
-    tags = page.notebook.cells[3].metadata["tags"]
+    tags = page.notebook.cells[4].metadata["tags"]
     assert tags == ["skip-execution", "raises-exception"]
 
 

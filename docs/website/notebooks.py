@@ -122,6 +122,7 @@ def execute(path: Path, target: Path) -> list[str]:
             kernel_name="python3",
             extra_arguments=["--log-level=ERROR"],  # it warns that loopback is not encrypted
             timeout=300,
+            startup_timeout=300,  # a busy machine takes its time
             record_timing=False,
             resources={"metadata": {"path": folder}},
         )
@@ -154,7 +155,7 @@ def _came(cell: Any) -> str:
             said += f"{_full_name(output.ename)}: {output.evalue}\n"
         else:
             said += output.data.get("text/plain", "") + "\n"
-    return re.sub(r"^$", "<BLANKLINE>", said.rstrip("\n"), flags=re.MULTILINE) + "\n"
+    return said
 
 
 def _full_name(error: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 import hwio
 
-pytest.importorskip("onnx", reason="onnx is not installed: pip install hwio[onnx]")
+pytest.importorskip("onnx", "1.23", reason="onnx 1.23 is not installed: pip install hwio[onnx]")
 
 import onnx
 from onnx import TensorProto as T
@@ -218,6 +218,37 @@ def test_inputs_are_checked(feeds, error, says):
     with pytest.raises(error) as caught:
         evaluator(made).run(None, feeds)
     assert str(caught.value) == says
+
+
+def test_outputs_are_checked_and_values_on_the_way_may_be_asked_for():
+    runner = evaluator(model([node("Neg", "x", "z"), node("Neg", "z")]))
+    assert np.array_equal(runner.run(["z"], {"x": X})[0], -X)
+    with pytest.raises(hwio.ArgumentTypeError) as caught:
+        runner.run(["yy"], {"x": X})
+    assert str(caught.value) == (
+        "the model makes no 'yy'\n  its outputs are 'y'\n  fix: did you mean ['y']?"
+    )
+
+
+def test_a_node_of_onnx_that_fails_is_named():
+    with pytest.raises(hwio.FileError) as caught:
+        evaluator(model([node("MatMul", "x m")], [tensor("m", np.ones((2, 2), np.float32))])).run(
+            None, {"x": X}
+        )
+    first, *rest = str(caught.value).split("\n")
+    assert first == "node 'n' of type MatMul can't be run on its inputs"
+    assert rest[:2] == ["  x  float32 (2, 3, 6, 7)", "  m  float32 (2, 2)"]
+    assert rest[2].startswith("  onnx.reference says: ValueError: ")
+
+
+def test_an_onnx_that_crashes_on_bad_models_is_refused(monkeypatch):
+    monkeypatch.setattr(onnx, "__version__", "1.22.0")
+    with pytest.raises(hwio.OptionError) as caught:
+        evaluator(layer()[0])
+    assert str(caught.value) == (
+        "onnx 1.22.0 can't check a model that nobody vouches for\n"
+        '  before 1.23 a stride of 0 ends the process\n  fix: pip install "onnx>=1.23"'
+    )
 
 
 # ------------------------------------------------------------ models that mean harm

@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-pytest.importorskip("onnx", reason="onnx is not installed: pip install hwio[onnx]")
+pytest.importorskip("onnx", "1.23", reason="onnx 1.23 is not installed: pip install hwio[onnx]")
 suite = pytest.importorskip("onnx_suite")
 operators = pytest.importorskip("hwio.interop.onnx.operators")
 

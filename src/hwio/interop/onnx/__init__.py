@@ -6,7 +6,7 @@ from typing import Any
 
 from hwio.errors import FileError, HwioError, word
 from hwio.interop.onnx.operators import OPS
-from hwio.interop.onnx.reading import read_model, shortened, weigh
+from hwio.interop.onnx.reading import read_model, shortened
 from hwio.interop.onnx.running import Evaluator
 from hwio.shapes.counts import check_int
 
@@ -43,7 +43,7 @@ def evaluator(model: Any, *, memory_limit: int | None = None) -> Evaluator:
     Conv, ConvInteger, QLinearConv, ConvTranspose, MaxPool, AveragePool, LpPool and their global kin
     are hwio's (``OPS``, for a ReferenceEvaluator of your own: ``new_ops=OPS``), also in the graphs and
     functions inside the model. Weights are packed once. All other operators are onnx's, and so are
-    their errors, their speed, and what they allocate on the way to their outputs; BatchNormalization
+    their speed and what they allocate on the way to their outputs; BatchNormalization
     and Softmax of older opsets are put right. Time has no limit: a model may loop.
 
     Examples
@@ -61,7 +61,7 @@ def evaluator(model: Any, *, memory_limit: int | None = None) -> Evaluator:
     limit = None
     if memory_limit is not None:
         limit = check_int(memory_limit, "memory_limit", 0, fix="memory_limit=2**30")
-    proto, name = read_model(model, limit)
+    proto, name, weights = read_model(model, limit)
     try:
         made = Evaluator(proto)
     except HwioError:
@@ -69,5 +69,5 @@ def evaluator(model: Any, *, memory_limit: int | None = None) -> Evaluator:
     except Exception as error:  # whatever a model can make onnx raise
         facts = [f"onnx.reference says: {shortened(error)}"]
         raise FileError(word(f"{name} can't be run", facts)) from error
-    made.memory_limit, made.weights = limit, weigh(proto, name, limit)
+    made.memory_limit, made.weights = limit, weights
     return made

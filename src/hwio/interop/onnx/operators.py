@@ -93,7 +93,7 @@ class Conv(_Convolving):
         return (self.convolve(x, w, b, options),)
 
 
-class ConvInteger(_Convolving):
+class ConvInteger(Operator):
     """y = (x - its zero) · (w - its zero), in int32."""
 
     def _run(

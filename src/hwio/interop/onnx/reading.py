@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError
 
-from hwio.errors import ArgumentTypeError, FileError, kind, show, word
+from hwio.errors import ArgumentTypeError, FileError, OptionError, kind, show, word
 from hwio.ops.memory import check_memory, size
 
 MOST_AXES = 64
@@ -19,8 +19,12 @@ MOST_AXES = 64
 FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 
 
-def read_model(model: Any, memory_limit: int | None = None) -> tuple[onnx.ModelProto, str]:
-    """Return a checked model, and what to call it in messages.
+# Shape inference of older ones ends the process on a model with a stride of 0.
+OLDEST = (1, 23)
+
+
+def read_model(model: Any, memory_limit: int | None = None) -> tuple[onnx.ModelProto, str, int]:
+    """Return a checked model, what to call it in messages, and the bytes of its weights.
 
     Parameters
     ----------
@@ -35,14 +39,18 @@ def read_model(model: Any, memory_limit: int | None = None) -> tuple[onnx.ModelP
     LimitError
         If it would take too much memory; nothing was allocated.
     """
+    if tuple(map(int, onnx.__version__.split(".")[:2])) < OLDEST:
+        rule = f"onnx {onnx.__version__} can't check a model that nobody vouches for"
+        facts = ["before 1.23 a stride of 0 ends the process"]
+        raise OptionError(word(rule, facts, 'pip install "onnx>=1.23"'))
     proto, name = _parse(model, memory_limit)
-    weigh(proto, name, memory_limit)
+    weights = weigh(proto, name, memory_limit)
     try:
         onnx.checker.check_model(proto)
     except (onnx.checker.ValidationError, ValueError) as error:  # a ValueError beyond 2 GiB
         facts = [f"onnx's checker says: {shortened(error)}"]
         raise FileError(word(f"{name} is not a valid ONNX model", facts)) from None
-    return proto, name
+    return proto, name, weights
 
 
 def _parse(model: Any, memory_limit: int | None) -> tuple[onnx.ModelProto, str]:
@@ -128,7 +136,9 @@ def _of_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
     if attribute.HasField("t"):
         yield attribute.t
     yield from attribute.tensors
-    for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+    if attribute.HasField("sparse_tensor"):
+        yield from (attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
+    for sparse in attribute.sparse_tensors:
         yield from (sparse.values, sparse.indices)
     for graph in (attribute.g, *attribute.graphs):
         yield from _of_graph(graph)
@@ -155,6 +165,9 @@ def _bytes(tensor: onnx.TensorProto, model: str) -> int:
     kinds = onnx.TensorProto.DataType
     if tensor.data_type in (kinds.UNDEFINED, kinds.STRING):
         return sum(map(len, tensor.string_data)) + 8 * count
+    if tensor.data_type not in kinds.values():
+        rule = f"the tensor {tensor.name!r} of {model} has the type {tensor.data_type}"
+        raise FileError(word(rule, [f"onnx {onnx.__version__} knows none of that number"]))
     dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
     stored = len(tensor.raw_data) or sum(len(getattr(tensor, name)) for name in FIELDS)
     if count > 4 * stored:  # a byte holds four numbers at most, of 2 bits
@@ -168,7 +181,7 @@ def _more(need: int) -> str:
     return f"memory_limit={need}   # if you trust the model"
 
 
-def shortened(error: Exception) -> str:
+def shortened(error: BaseException) -> str:
     """Return the first lines of another library's message as one line."""
     text = " ".join(str(error).split())
     return text if len(text) <= 200 else f"{text[:197]}..."

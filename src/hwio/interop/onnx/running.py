@@ -12,9 +12,20 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from hwio.errors import ArgumentTypeError, DTypeError, ShapeError, kind, nearest, word
+from hwio.errors import (
+    ArgumentTypeError,
+    DTypeError,
+    FileError,
+    HwioError,
+    ShapeError,
+    kind,
+    nearest,
+    show,
+    word,
+)
 from hwio.interop.onnx.older import put_right
 from hwio.interop.onnx.operators import OPS, Operator
+from hwio.interop.onnx.reading import shortened
 from hwio.interop.onnx.sizes import Sizes, held
 from hwio.ops.memory import check_memory, size
 
@@ -74,6 +85,8 @@ class Evaluator(ReferenceEvaluator):  # type: ignore[misc]
         ------
         ArgumentTypeError, ShapeError, DTypeError
             If inputs are missing, or not as the model declares them.
+        FileError
+            If a node can't be run on them; it is named, with what onnx says.
         LimitError
             If a value would not fit; it was not allocated.
         """
@@ -85,6 +98,7 @@ class Evaluator(ReferenceEvaluator):  # type: ignore[misc]
             return values
         if self.onnx_graph_ is not None:
             feed_inputs = self._checked(feed_inputs)
+            self._check_outputs(output_names)
         token = _BUDGET.set(Budget(self.memory_limit, self.weights))
         try:
             with np.errstate(all="ignore"):  # a sigmoid may overflow on its way to 0
@@ -111,6 +125,17 @@ class Evaluator(ReferenceEvaluator):  # type: ignore[misc]
         types = dict(zip(self.input_names, self.input_types, strict=True))
         return {name: _as_declared(name, value, types[name]) for name, value in feeds.items()}
 
+    def _check_outputs(self, names: Any) -> None:
+        """Refuse names that no node makes; values on the way may be asked for, too."""
+        made = {name for node in self.nodes_ for name in node.output}
+        for name in names or ():
+            if name not in made and name not in (*self.input_names, *self.rt_inits_):
+                near = nearest(name, self.output_names)
+                rule = f"the model makes no {show(name)}"
+                facts = [f"its outputs are {', '.join(map(repr, self.output_names))}"]
+                fix = f"did you mean [{near!r}]?" if near else "run(None, ...)"
+                raise ArgumentTypeError(word(rule, facts, fix))
+
     def _inputs(self) -> list[str]:
         """List what the model takes."""
         pairs = zip(self.input_names, self.input_types, strict=True)
@@ -129,10 +154,26 @@ def _with_room(run: Callable[..., Any], sizes: Sizes, *inputs: Any, **named: Any
         return run(*inputs, **named)
     need, before = sizes.bytes(inputs, named.get("linked_attributes")), budget.spent
     _check(budget, sizes, before + need, need)
-    outputs = run(*inputs, **named)
+    try:
+        outputs = run(*inputs, **named)
+    except (HwioError, MemoryError):
+        raise
+    except Exception as error:  # whatever an operator of onnx raises
+        cause = error.__cause__ or error
+        if isinstance(cause, HwioError):  # of a node in a graph inside
+            raise cause from None
+        rule = f"node {sizes.node.name!r} of type {sizes.node.op_type} can't be run on its inputs"
+        facts = [f"{i}  {_shown(a)}" for i, a in zip(sizes.node.input, inputs, strict=False)]
+        facts.append(f"onnx.reference says: {type(cause).__name__}: {shortened(cause)}")
+        raise FileError(word(rule, facts)) from error
     budget.spent = before + held(outputs)
     _check(budget, sizes, budget.spent, held(outputs))
     return outputs
+
+
+def _shown(value: Any) -> str:
+    """Write an input's dtype and shape."""
+    return f"{value.dtype} {value.shape}" if hasattr(value, "shape") else kind(value)
 
 
 def _check(budget: Budget, sizes: Sizes, total: int, need: int) -> None:

@@ -17,6 +17,7 @@ CELLS = {
         "hwio.explain((1, 3, 3, 1), (3, 3, 1, 1), transposed=True)",
         "Two ways to see it",
     ),
+    "explore": ("hwio.explore(x, w, at=(0, 1, 2, 5))", "y[0, 1, 2, 5]"),
     "compare": ('hwio.compare(x, w, methods=["einsum"], runs=2, loops=1, raw=False)', "einsum"),
 }
 START = "import hwio\nfrom hwio.cli.inputs import demo_arrays\nx, w = demo_arrays()"
@@ -43,7 +44,7 @@ def test_a_kernel_sends_text_picture_and_page(executed, name):
     for form in ("text/plain", "text/html"):
         assert CELLS[name][1] in output.data[form].replace("&#x27;", "'")
     ET.fromstring(output.data["image/svg+xml"])
-    assert "<script" not in output.data["text/html"]
+    assert "<script" not in output.data["text/html"]  # those of explore stand escaped in its frame
 
 
 def test_pages_follow_the_notebook_s_own_dark_theme_and_take_none_of_its_stripes():
@@ -65,6 +66,8 @@ def test_an_exported_notebook_shows_pages(executed):
     page = page.replace("'", '"')
     assert page.count('class="hwio-explain"') == 3
     assert page.count('class="hwio-compare"') == 1
+    assert page.count("<iframe") == 1
+    assert "srcdoc=" in page
     assert page.count("<svg") == 2  # the number of y, and the transposed one; gradients are tables
 
 

@@ -20,6 +20,7 @@ MODULES = (
     "words", "numbers", "geometry", "sums", "backward", "state", "dom", "grid", "format",
     "planes", "weights", "strips", "arithmetic", "player", "figure", "share", "slide", "matrix",
     "gradient", "transposed", "code", "quiz", "controls", "check", "main",
+    "frame",  # in live notebooks only
 )  # fmt: skip
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 # what a script is made of: strings, templates (with templates inside), comments, words, blanks, signs
@@ -43,15 +44,17 @@ def read_page(name: str) -> str:
 
 
 @cache
-def script() -> str:
-    """Join the modules into one script.
+def script(live: bool = False) -> str:
+    """Join the modules into one script; that of a live page speaks with the notebook around it.
 
     Examples
     --------
     >>> "import " in script() or "export " in script()
     False
     """
-    text = "\n".join(_IMPORT.sub("", read_page(f"{name}.js")) for name in MODULES)
+    text = "\n".join(
+        _IMPORT.sub("", read_page(f"{name}.js")) for name in MODULES[: None if live else -1]
+    )
     return (
         f'"use strict";(() => {{{squeeze(re.sub("^export ", "", text, flags=re.MULTILINE))}}})();'
     )
@@ -84,7 +87,7 @@ def squeeze(text: str) -> str:
     return "".join([*parts, blank])
 
 
-def assemble(facts: dict[str, Any], picture: str) -> str:
+def assemble(facts: dict[str, Any], picture: str, live: bool = False) -> str:
     """Return the whole page.
 
     Parameters
@@ -93,6 +96,8 @@ def assemble(facts: dict[str, Any], picture: str) -> str:
         What the script is told.
     picture : str
         The SVG that stands where scripts are off.
+    live : bool
+        Whether a live notebook is around the page.
     """
     title = facts.get("title")
     style = re.sub(r"\s*([{};:,]|\n)\s*", r"\1", read_page("style.css"))
@@ -104,9 +109,9 @@ def assemble(facts: dict[str, Any], picture: str) -> str:
         "STYLE": style,
         "PICTURE": picture,
         "FACTS": script_safe(facts),
-        "SCRIPT": script(),
+        "SCRIPT": script(live),
     }
-    slots["POLICY"] = _policy(script(), [style, *_STYLE.findall(picture)])
+    slots["POLICY"] = _policy(script(live), [style, *_STYLE.findall(picture)])
     # one pass, so that nothing a user named is ever read as a slot
     return re.sub(r"@@(\w+)@@", lambda slot: slots[slot[1]], read_page("template.html"))
 

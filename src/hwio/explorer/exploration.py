@@ -10,22 +10,30 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwio.errors import ArgumentTypeError, ShapeError, show, word
+from hwio.errors import ArgumentTypeError, HwioError, ShapeError, show, word
 from hwio.explorer.assembly import TITLE, assemble
 from hwio.explorer.facts import page_facts
 from hwio.explorer.learner import Answer, read_answer
 from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.shapes.counts import check_int
 from hwio.show.case import read_case
 from hwio.show.explain.explained import Explanation
 from hwio.show.explain.place import check_at
 from hwio.show.explain.trace import trace
+from hwio.show.explain.trace_words import name_of
+from hwio.show.notebook import bundle
 from hwio.show.printing import number
 
 if TYPE_CHECKING:
+    from hwio.explorer.live import LiveExploration
     from hwio.show.case import Case
 
 _KEYWORDS = ("at", "y", "title", *(n for n in OPTIONS if n not in ("out", "memory_limit")))
 FRAME = 940  # pixels that the page takes in a notebook
+
+
+class WidgetError(HwioError, ImportError):
+    """anywidget, which keeps a widget in step with its kernel, is not installed."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,7 +75,12 @@ class Exploration:
 
     def html(self) -> str:
         """Return the page: one HTML file with style, script and data inside."""
-        return assemble(page_facts(self.case, self.at, self.title, self.answer), self.svg())
+        return self._page(live=False)
+
+    def _page(self, live: bool) -> str:
+        """Return the page; a live one speaks with the notebook around it."""
+        facts = page_facts(self.case, self.at, self.title, self.answer)
+        return assemble(facts, self.svg(), live)
 
     def svg(self) -> str:
         """Return the picture that stands in the page where scripts are off."""
@@ -87,12 +100,42 @@ class Exploration:
         return target
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame of its own, so that no style of the notebook meets it."""
+        """Return the page in a frame of its own, so that no style of the notebook meets it.
+
+        A site that strips frames still has the text below it.
+        """
+        found = trace(self.case, self.at)
+        told = escape(str(Explanation(self.case, found)))
         return (
             f'<iframe srcdoc="{escape(self.html())}" title="{TITLE}" width="100%" '
             f'height="{FRAME}" sandbox="allow-scripts allow-downloads allow-modals" '
             'allow="clipboard-write" frameborder="0"></iframe>'
+            f"<details><summary>{name_of(found)} in words</summary>"
+            f'<pre style="background:none;color:inherit">{told}</pre></details>'
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return text, page and picture: a notebook shows the richest that it can."""
+        return bundle(str(self), self._repr_html_(), self.svg())
+
+    def widget(self, height: int = FRAME) -> LiveExploration:
+        """Return the page as a widget of a live notebook: ``.at`` is the number looked at.
+
+        Set ``.at``, and the page goes there; ``.explain()`` explains it. Needs
+        ``pip install "hwio[widget]"``.
+
+        Parameters
+        ----------
+        height : int
+            Pixels that the page takes.
+        """
+        try:
+            from hwio.explorer.live import LiveExploration
+        except ImportError as error:
+            rule = f"a widget needs {error.name}, which is not installed"
+            raise WidgetError(word(rule, [], 'pip install "hwio[widget]"')) from error
+        height, page = check_int(height, "height", 1), self._page(live=True)
+        return LiveExploration(self.case, self.at, page, self._repr_mimebundle_(), height)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the page starts with, in plain types, for JSON."""

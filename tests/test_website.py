@@ -22,15 +22,16 @@ def written(folder: Path, pages: dict[str, str]) -> Path:
 
 
 def test_sections_are_headings_and_pages_are_links(tmp_path: Path) -> None:
-    index = "# hwio\n[no](no.md)\n## Learn\n* [A `b`](t/a.md): more\n## Do\n* [All](d/index.md)\n[E](t/e.md)\n"
-    pages = {"index.md": index, "d/index.md": "* [C](c.md) [C again](c.md)\n  [A](../t/a.md)\n"}
+    index = "# hwio\n[no](no.md)\n## Learn\n* [A `b`](t/a.md): more\n## Do\n* [All](d/index.md)\n* [D](d/d.md)\n[E](e.md)\n"
+    lists = "* [C](c.md) [C again](c.md)\n  [A](../t/a.md)\n* [D here](d.md)\n"
+    pages = {"index.md": index, "d/index.md": lists}
     found = nav.navigation(written(tmp_path, pages))
     assert found == [
         {"Home": "index.md"},
         {"Learn": [{"A b": "t/a.md"}]},
-        {"Do": [{"All": ["d/index.md", {"C": "d/c.md"}]}]},
+        {"Do": [{"All": ["d/index.md", {"C": "d/c.md"}]}, {"D": "d/d.md"}]},
     ]
-    assert nav.pages_of(found) == {"index.md", "t/a.md", "d/index.md", "d/c.md"}
+    assert nav.pages_of(found) == {"index.md", "t/a.md", "d/index.md", "d/c.md", "d/d.md"}
 
 
 def test_every_page_has_its_place() -> None:

@@ -22,8 +22,22 @@ def navigation(pages: Path) -> list[Item]:
     nav: list[Item] = [{"Home": "index.md"}]
     for section in re.split(r"^## +", (pages / "index.md").read_text("utf-8"), flags=re.M)[1:]:
         title, _, body = section.partition("\n")
-        nav.append({title.strip(): _items(pages, "index.md", body)})
+        nav.append({title.strip(): _once(_items(pages, "index.md", body))})
     return nav
+
+
+def _once(items: list[Item]) -> list[Item]:
+    """Leave out of a folder's pages those that have an entry of their own."""
+    own = {target for item in items for target in item.values() if isinstance(target, str)}
+    return [
+        {
+            title: target
+            if isinstance(target, str)
+            else [page for page in target if isinstance(page, str) or own.isdisjoint(page.values())]
+            for title, target in item.items()
+        }
+        for item in items
+    ]
 
 
 def _items(pages: Path, page: str, body: str) -> list[Item]:

@@ -26,7 +26,7 @@ from hwio.ops.keywords import OPTIONS
 
 CHAPTERS = ("layouts", "ranks", "channels", "kernels", "padding", "numbers", "bias", "arrays")
 CHAPTERS += ("options", "keywords", "limits", "conversion", "shapes", "pooling")
-CHAPTERS += ("gradients", "transposed", "moving", "lab", "diagnosis", "check")
+CHAPTERS += ("gradients", "transposed", "moving", "lab", "diagnosis", "check", "explorer")
 CLASSES = [
     c for c in vars(errors).values() if isinstance(c, type) and hwio.HwioError in c.__bases__
 ]

@@ -83,6 +83,12 @@ def hover(driver: Any, selector: str, nth: int = 0) -> None:
     time.sleep(0.08)
 
 
+def press_on(driver: Any, selector: str) -> None:
+    from selenium.webdriver.common.by import By
+
+    driver.find_element(By.CSS_SELECTOR, selector).click()
+
+
 def state(driver: Any, name: str) -> Any:
     return driver.execute_script(f"return hwio.state.{name}")
 
@@ -393,6 +399,38 @@ def test_out_of_the_page_as_text_and_pictures(demo: Any) -> None:
         drawn,
     )
     assert parsed == "svg"
+
+
+def test_pictures_are_saved_and_text_is_copied(demo: Any) -> None:
+    demo.execute_script(
+        """window.saved = [];
+        HTMLAnchorElement.prototype.click = function () {
+          fetched = this; window.saved.push([this.download, this.href.slice(0, 5)]); };
+        var fetched;"""
+    )
+    click(demo, "#saveSvg")
+    click(demo, "#savePng")
+    wait_for(demo, "return window.saved.length === 2")
+    assert state_of(demo, "saved") == [["convolution.svg", "blob:"], ["convolution.png", "blob:"]]
+    for tool in ("#copyLink", "#copyText"):
+        press_on(demo, tool)  # as a hand does: browsers let no script alone write the clipboard
+        wait_for(demo, "return document.querySelector('.told').textContent === 'Copied.'")
+        demo.execute_script("document.querySelector('.told').textContent = ''")
+
+
+def state_of(driver: Any, name: str) -> Any:
+    return driver.execute_script(f"return window.{name}")
+
+
+def test_a_part_keeps_the_places_of_the_whole(opened: Open) -> None:
+    x, w = RNG.randn(1, 400, 400, 3), RNG.randn(3, 3, 3, 4)
+    driver = opened(x, w, padding="same", at=(0, 300, 200, 2))
+    assert "y[0, 300, 200, 2]" in text(driver, ".formula")
+    assert "x[0, 299:302, 199:202, :]" in text(driver, ".formula")
+    value = hwio.conv(x, w, padding="same")[0, 300, 200, 2]
+    assert text(driver, "#total .resultText") == f"{value:.4f}".replace("-", "−")
+    assert "holds a part" in text(driver, ".banner")
+    assert count(driver, ".map") == 1
 
 
 def test_script_like_names_are_shown_as_text(opened: Open) -> None:

@@ -249,5 +249,5 @@ def test_modules_import_from_those_before_them() -> None:
 
 def test_squeezing_keeps_strings_and_templates() -> None:
     kept = ['"a  =  b // c"', "`x  ${ f(`y  //  z`) }  w`"]
-    assert squeeze(f"g( {kept[0]} ,  {kept[1]} ) ;  // gone\n") == f"g({kept[0]},{kept[1]});\n"
+    assert squeeze(f"g( {kept[0]} ,  {kept[1]} ) ;  // gone\n") == f"g({kept[0]},{kept[1]});"
     assert "gone" not in script()

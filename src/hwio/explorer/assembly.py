@@ -17,7 +17,7 @@ from typing import Any
 
 # in the order in which they stand in the page; each imports only from those before it
 MODULES = (
-    "words", "numbers", "geometry", "sums", "backward", "state", "dom", "grid", "format",
+    "words", "lists", "numbers", "geometry", "sums", "backward", "state", "dom", "grid", "format",
     "planes", "weights", "strips", "arithmetic", "player", "figure", "share", "slide", "matrix",
     "gradient", "transposed", "code", "quiz", "controls", "check", "main",
     "frame",  # in live notebooks only
@@ -31,7 +31,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _TIGHT = "=<>+*?:,;(){}[]|&!-%"  # signs that need no blank beside them
-_OPEN, _CLOSE = "{([,=>&|?:+", ")]}.,?:&|"  # nor a line break after, or before
+_OPEN, _CLOSE = "{([,;=>&|?:+", ")]}.,?:&|"  # nor a line break after, or before
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _ATTRIBUTE = re.compile(r' style="[^"]*"')
 TITLE = "hwio explorer"
@@ -61,12 +61,12 @@ def script(live: bool = False) -> str:
 
 
 def squeeze(text: str) -> str:
-    r"""Leave out comments and blanks that mean nothing; line breaks stay, so errors can be read.
+    r"""Leave out comments, blanks and line breaks that mean nothing.
 
     Examples
     --------
     >>> squeeze('const a = "b = c";  // why\n  f(a);\n')
-    'const a="b = c";\nf(a);\n'
+    'const a="b = c";f(a);'
     """
     parts: list[str] = []
     blank = ""
@@ -84,7 +84,7 @@ def squeeze(text: str) -> str:
             parts.append(blank)
         blank = ""
         parts.append(token)
-    return "".join([*parts, blank])
+    return "".join(parts)
 
 
 def assemble(facts: dict[str, Any], picture: str, live: bool = False) -> str:
@@ -100,7 +100,7 @@ def assemble(facts: dict[str, Any], picture: str, live: bool = False) -> str:
         Whether a live notebook is around the page.
     """
     title = facts.get("title")
-    style = re.sub(r"\s*([{};:,]|\n)\s*", r"\1", read_page("style.css"))
+    style = re.sub(r"\s*([{};:,]|\n)\s*", r"\1", read_page("style.css")).replace(";}", "}")
     picture = _ATTRIBUTE.sub(
         "", picture
     )  # a policy allows style elements by checksum, attributes not

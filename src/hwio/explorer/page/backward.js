@@ -1,4 +1,5 @@
 // Gradients and the transposed convolution, each from the definition, in two readings.
+import { times } from "./lists.js";
 
 export class Backward {
   // dy is y itself, as if the loss were ½·Σ y², or one everywhere.
@@ -14,7 +15,7 @@ export class Backward {
   filtersOf(c) {
     const group = Math.floor(c / this.conv.groupChannels);
     const first = group * this.conv.groupFilters;
-    return Array.from({ length: this.conv.groupFilters }, (_, j) => first + j);
+    return times(this.conv.groupFilters, (j) => first + j);
   }
 
   // Scattered: what each window that saw the cell sends back to it.
@@ -131,7 +132,7 @@ export class Backward {
 // Cells of an axis of x that no window reads.
 export function leftover(conv, a) {
   const read = new Set(conv.source[a].flat());
-  return Array.from({ length: conv.problem.size[a] }, (_, p) => p).filter((p) => !read.has(p));
+  return times(conv.problem.size[a], (p) => p).filter((p) => !read.has(p));
 }
 
 // The transposed convolution: y is put in, and every number stamps its filter onto the result.

@@ -1,4 +1,5 @@
 // The third tab: where one number of dx and one of dw come from, in readings that agree.
+import { same, times } from "./lists.js";
 import { card, choice, el, retext, soft } from "./dom.js";
 import { drawGrid, largest, makeGrid, shade, sideFor } from "./grid.js";
 import { LETTERS, viewOf } from "./geometry.js";
@@ -101,7 +102,7 @@ function drawDx(view, p, c) {
   const { problem, backward, n } = state;
   if (view.channel.length !== problem.channels) {
     view.channel.replaceChildren(
-      ...Array.from({ length: problem.channels }, (_, j) => el("option", { value: j, text: channelOf(j) })),
+      ...times(problem.channels, (j) => el("option", { value: j, text: channelOf(j) })),
     );
   }
   view.channel.value = String(c);
@@ -121,7 +122,7 @@ function drawDx(view, p, c) {
       const at = [p[0], view.rows[0] + r, view.columns[0] + q];
       const value = dx[(at[0] * problem.size[1] + at[1]) * problem.size[2] + at[2]];
       const unread = at.some((v, a) => empty[a].has(v));
-      const chosen = String(at) === String(p);
+      const chosen = same(at, p);
       const kind = `${unread ? "pad" : ""}${chosen ? " lit result chosen" : ""}`;
       return { value, kind, label: `${xName(n, at, c, "dx")} =`, fill: side < 24 && !chosen ? shade(value, most) : "" };
     },
@@ -170,7 +171,7 @@ function drawDw(view) {
   const key = `${state.n} ${i} ${k} ${depth} ${state.ones} ${JSON.stringify(state.settings)}`;
   if (view.dwKey !== key) {
     view.dwKey = key;
-    view.dwValues = Array.from({ length: high * wide }, (_, j) => backward.dw([depth, Math.floor(j / wide), j % wide], i, k));
+    view.dwValues = times(high * wide, (j) => backward.dw([depth, Math.floor(j / wide), j % wide], i, k));
   }
   drawGrid(view.dw, {
     rows: high,

@@ -1,4 +1,5 @@
 // A grid of numbers that can be pointed at, focused and walked with arrow keys.
+import { times } from "./lists.js";
 import { el } from "./dom.js";
 import { decimalsFor, fitted, written } from "./numbers.js";
 
@@ -72,8 +73,8 @@ function setActive(grid, [row, column]) {
 function rebuildCells(grid, rows, columns) {
   grid.cells = [];
   grid.shown = [];
-  const lines = Array.from({ length: rows }, () => {
-    const cells = Array.from({ length: columns }, () =>
+  const lines = times(rows, () => {
+    const cells = times(columns, () =>
       el("div", { role: "gridcell", class: "cell", tabindex: "-1" }),
     );
     grid.cells.push(...cells);

@@ -1,4 +1,5 @@
 // The second tab: every window a row, every filter a column, and one matrix product.
+import { same, times } from "./lists.js";
 import { card, el, retext } from "./dom.js";
 import { drawGrid, largest, makeGrid, shade } from "./grid.js";
 import { viewOf } from "./geometry.js";
@@ -69,8 +70,8 @@ function drawMatrix(view) {
   const mostW = largest(problem.w, problem.ring.size);
   const mostY = largest(conv.plane(at.n, at.k), problem.ring.size);
   const first = conv.firstChannel(at.k);
-  const columns = Array.from({ length: wide }, (_, j) => column(view.columns[0] + j));
-  const lit = (r, q) => r === row || (at.kind === "w" && String(columns[q].t) === String(at.t) && columns[q].i === at.i);
+  const columns = times(wide, (j) => column(view.columns[0] + j));
+  const lit = (r, q) => r === row || (at.kind === "w" && same(columns[q].t, at.t) && columns[q].i === at.i);
   drawGrid(view.patches, {
     rows: high,
     columns: wide,
@@ -81,9 +82,9 @@ function drawMatrix(view) {
       const cell = t.map((v, a) => conv.source[a][place[a]][v]);
       const outside = cell.includes(-1);
       const value = outside ? problem.ring.zero : conv.xAt(at.n, cell, first + i);
-      const same = at.kind === "x" && String(cell) === String(at.cell) && first + i === at.c;
+      const copied = at.kind === "x" && same(cell, at.cell) && first + i === at.c;
       const on = lit(view.rows[0] + r, q);
-      const kind = `${outside ? "pad" : ""}${same ? " copy" : on ? " band" : ""}`;
+      const kind = `${outside ? "pad" : ""}${copied ? " copy" : on ? " band" : ""}`;
       return { value, kind, label: outside ? say("paddingCell") : `${xName(at.n, cell, first + i)} =`, fill: shade(value, most) };
     },
   });
@@ -95,7 +96,7 @@ function drawMatrix(view) {
       const { t, i } = columns[r];
       const k = view.filters[0] + q;
       const value = conv.wAt(t, i, k);
-      const one = at.kind === "w" && String(t) === String(at.t) && i === at.i && k === at.k;
+      const one = at.kind === "w" && same(t, at.t) && i === at.i && k === at.k;
       return { value, kind: one ? "copy" : k === at.k ? "band" : "", label: `${wName(conv.stored(t), i, k)} =`, fill: shade(value, mostW) };
     },
   });

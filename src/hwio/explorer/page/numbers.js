@@ -1,4 +1,5 @@
 // Numbers of four kinds: floats, integers that float64 holds, big integers, and complex pairs.
+import { times } from "./lists.js";
 
 const plain = {
   zero: 0,
@@ -30,30 +31,25 @@ export const KINDS = {
   },
 };
 
-const READERS = {
-  f4: [4, "getFloat32"],
-  f8: [8, "getFloat64"],
-  i1: [1, "getInt8"],
-  u1: [1, "getUint8"],
-  i2: [2, "getInt16"],
-  u2: [2, "getUint16"],
-  i4: [4, "getInt32"],
-  u4: [4, "getUint32"],
+const ARRAYS = {
+  f4: Float32Array,
+  f8: Float64Array,
+  c16: Float64Array,
+  i1: Int8Array,
+  u1: Uint8Array,
+  i2: Int16Array,
+  u2: Uint16Array,
+  i4: Int32Array,
+  u4: Uint32Array,
 };
 
-// What Python packed, as a flat array.
+// What Python packed, as a flat array; every browser's machine is little-endian.
 export function unpack(packed) {
   if (packed.type === "big") return packed.data.map(BigInt);
   const raw = Uint8Array.from(atob(packed.data), (sign) => sign.charCodeAt(0));
-  const bytes = new DataView(raw.buffer);
-  if (packed.type === "c16") {
-    return Array.from({ length: raw.length / 16 }, (_, i) => ({
-      re: bytes.getFloat64(16 * i, true),
-      im: bytes.getFloat64(16 * i + 8, true),
-    }));
-  }
-  const [size, get] = READERS[packed.type];
-  return Float64Array.from({ length: raw.length / size }, (_, i) => bytes[get](i * size, true));
+  const read = new ARRAYS[packed.type](raw.buffer);
+  if (packed.type !== "c16") return Float64Array.from(read);
+  return times(read.length / 2, (i) => ({ re: read[2 * i], im: read[2 * i + 1] }));
 }
 
 // Numbers of another array in the kind that the page computes in.
@@ -102,10 +98,10 @@ export function decimalsFor(values, signs) {
 // As much of a number as fits into so many signs; nothing where none fits.
 export function fitted(v, signs, most = 3) {
   for (let decimals = most; decimals >= 0; decimals--) {
-    const text = written(v, decimals);
+    const text = written(v, decimals).replace(/^−(0\.?0*)$/, "$1");
+    if (text.length <= signs) return text;
     const short = text.replace(/^(−?)0\./, "$1.");
-    if (text.length <= signs && !(decimals < 2 && /^−?0/.test(text) && v != 0)) return text;
-    if (short.length <= signs && short.length > 2) return short;
+    if (short.length <= signs && short.length > 1) return short;
   }
-  return typeof v === "number" && Math.abs(v) < 0.1 && signs > 1 ? "≈0" : "";
+  return "";
 }

@@ -1,4 +1,5 @@
 // The channels of x and one channel of y as grids, with what is looked at lit.
+import { same, times } from "./lists.js";
 import { button, el, retext } from "./dom.js";
 import { drawGrid, largest, makeGrid, shade, sideFor } from "./grid.js";
 import { sourceOf, viewOf } from "./geometry.js";
@@ -16,20 +17,20 @@ export function lights() {
   const { conv } = state;
   const at = focus();
   const taps = (a, o) => conv.problem.kernel.slice(a, a + 1).flatMap((k) =>
-    Array.from({ length: k }, (_, t) => conv.meets(a, o, t)),
+    times(k, (t) => conv.meets(a, o, t)),
   );
   const first = conv.firstChannel(at.k);
   const inGroup = (c) => c >= first && c < first + conv.groupChannels;
   if (at.kind === "y") {
     const sets = [0, 1, 2].map((a) => new Set(taps(a, at.o[a])));
-    return { at, sets, channel: inGroup, y: (o) => String(o) === String(at.o), w: () => true };
+    return { at, sets, channel: inGroup, y: (o) => same(o, at.o), w: () => true };
   }
   if (at.kind === "w") {
     const sets = [0, 1, 2].map(
-      (a) => new Set(Array.from({ length: conv.out[a] }, (_, o) => conv.meets(a, o, at.t[a]))),
+      (a) => new Set(times(conv.out[a], (o) => conv.meets(a, o, at.t[a]))),
     );
-    const same = (t, i) => i === at.i && String(t) === String(at.t);
-    return { at, sets, channel: (c) => c === first + at.i, y: () => true, w: same };
+    const own = (t, i) => i === at.i && same(t, at.t);
+    return { at, sets, channel: (c) => c === first + at.i, y: () => true, w: own };
   }
   const seen = inGroup(at.c) ? conv.meetings(at.cell) : [];
   const outs = new Set(seen.map(({ o }) => String(o)));
@@ -75,7 +76,7 @@ export function channelsShown() {
   const page = Math.min(state.channel, pages - 1);
   const start = first + page * MOST_CHANNELS;
   const end = Math.min(start + MOST_CHANNELS, first + conv.groupChannels);
-  return { channels: Array.from({ length: end - start }, (_, j) => start + j), page, pages, first };
+  return { channels: times(end - start, (j) => start + j), page, pages, first };
 }
 
 export function makeXPlanes() {
@@ -114,8 +115,8 @@ export function drawXPlanes(view, lit) {
   const [rows, columns] = viewOfX();
   const wide = view.holder.clientWidth || 480;
   const half = (wide / 2 - 14) / (columns[1] - columns[0]);
-  const across = channels.length > 1 && (half >= 26 || columns[1] - columns[0] > 12) ? 2 : 1;
-  const side = sideFor(columns[1] - columns[0], Math.min(wide / across - 14, 380));
+  const across = channels.length > 1 && (half >= 26 || columns[1] - columns[0] > 18) && rows[1] - rows[0] > 1 ? 2 : 1;
+  const side = sideFor(columns[1] - columns[0], Math.min(wide / across - 14, state.problem.dims === 1 ? 1000 : 380));
   view.planes.forEach((plane, j) => {
     plane.element.hidden = j >= channels.length;
     if (j < channels.length) drawXPlane(plane, channels[j], rows, columns, side, lit);
@@ -256,7 +257,7 @@ export function drawYPlane(view, lit, width) {
   const cell = (r, q) => {
     const o = [state.o[0], rows[0] + r, columns[0] + q];
     const value = conv.yAt(n, o, k);
-    const chosen = String(o) === String(state.o);
+    const chosen = same(o, state.o);
     const differs = wrong?.differs(n, o, k);
     const kind = `${lit.y(o) ? "lit result" : ""}${chosen ? " chosen" : ""}${differs ? " wrong" : ""}`;
     const label = `${differs ? `${say("differs")} ` : ""}${yName(n, o, k)} =`;

@@ -1,11 +1,12 @@
 // The sixth tab: questions about these very arrays; wrong answers are the usual mistakes.
+import { times } from "./lists.js";
 import { card, el, retext } from "./dom.js";
 import { Convolution } from "./sums.js";
 import { LETTERS, outCells } from "./geometry.js";
 import { state } from "./state.js";
 import { filterName, filterOf, wName, xName, yName } from "./format.js";
 import { sameNumber, written } from "./numbers.js";
-import { say } from "./words.js";
+import { ordinal, say } from "./words.js";
 
 const shapeOf = (letters, sizes) => `(${[...letters].map((letter) => sizes[letter]).join(", ")})`;
 
@@ -36,7 +37,7 @@ function filterQuestion() {
   const { facts, problem, k } = state;
   const count = facts.layout.w.length;
   const own = filterOf(k);
-  const colons = (at) => `w[${Array.from({ length: count }, (_, j) => (j === at ? own : ":")).join(", ")}]`;
+  const colons = (at) => `w[${times(count, (j) => (j === at ? own : ":")).join(", ")}]`;
   const cut = [facts.sizes.k, ...problem.axes.map((a) => problem.kernel[a]), facts.sizes.i].join(", ");
   const wrong = [colons(0), `w.reshape(${cut})[${own}]`, colons(count - 2), colons(count - 1)];
   return { ask: say("askFilter", { k: own, layout: facts.layout.w }), right: filterName(k), wrong, why: say("whyFilter", { layout: facts.layout.w }) };
@@ -62,8 +63,8 @@ function valueQuestion() {
 function memoryQuestion() {
   const { facts, k } = state;
   const size = facts.sizes.k;
-  const right = say("memoryEvery", { step: size });
-  const wrong = [say("memoryBlock"), say("memoryEvery", { step: facts.sizes.i }), say("memoryFirst")];
+  const right = say("memoryEvery", { step: ordinal(size) });
+  const wrong = [say("memoryBlock"), say("memoryEvery", { step: ordinal(facts.sizes.i) }), say("memoryFirst")];
   return { ask: say("askMemory", { order: `${facts.letters}IO`, k: filterOf(k) }), right, wrong, why: say("whyMemory", { step: size }) };
 }
 

@@ -45,6 +45,7 @@ export function makeSlide() {
   const draw = () => {
     const lit = lights();
     top.classList.toggle("printing", state.printed);
+    top.classList.toggle("flat", state.problem.dims === 1);
     image.draw(say("imageOf", { n: imageOf(state.n), of: state.facts.sizes.n }));
     tap.draw(say("tapDepthOf", { p: state.depth, of: state.problem.kernel[0] }));
     out.draw(say("outDepthOf", { d: state.o[0], of: state.conv.out[0] }));
@@ -52,7 +53,7 @@ export function makeSlide() {
     filterHead.draw(lit.at.k);
     drawXPlanes(xs, lit);
     drawWeights(ws, lit, ws.element.clientWidth || 300);
-    drawYPlane(ys, lit, Math.min(ys.element.clientWidth || 250, 420));
+    drawYPlane(ys, lit, Math.min(ys.element.clientWidth || 250, state.problem.dims === 1 ? 1000 : 420));
     drawArithmetic(sums, lit);
     drawStrips(strips, lit);
     player.draw();

@@ -3,7 +3,7 @@ import { el, retext, svg } from "./dom.js";
 import { LETTERS } from "./geometry.js";
 import { hover, pin, state } from "./state.js";
 import { wName, filterOf } from "./format.js";
-import { say } from "./words.js";
+import { ordinal, say } from "./words.js";
 
 const MOST_OFFSETS = 480;
 
@@ -133,5 +133,5 @@ function stripWords(strip, sizes, total, lit, offset) {
   const count = total / sizes.O;
   const last = start + (count - 1) * step;
   if (one) return say("stripBlock", { start, last, k: filterOf(k) }) + part;
-  return say("stripEvery", { start, second: start + step, third: start + 2 * step, last, step, k: filterOf(k) }) + part;
+  return say("stripEvery", { start, second: start + step, third: start + 2 * step, last, step: ordinal(step), k: filterOf(k) }) + part;
 }

@@ -1,4 +1,5 @@
 // One convolution: y, number by number, from the definition.
+import { times } from "./lists.js";
 import { KINDS, asKind, unpack } from "./numbers.js";
 import { legalGroups, outCells, sourceOf, span } from "./geometry.js";
 
@@ -57,8 +58,8 @@ export class Convolution {
     this.depth = this.taps * this.groupChannels;
     // source[axis][o][t]: the cell of x that tap t of output o meets, −1 for zero padding
     this.source = [0, 1, 2].map((a) =>
-      Array.from({ length: this.out[a] }, (_, o) =>
-        Array.from({ length: problem.kernel[a] }, (_, t) =>
+      times(this.out[a], (o) =>
+        times(problem.kernel[a], (t) =>
           sourceOf(this.meets(a, o, t), problem.size[a], settings.mode),
         ),
       ),
@@ -101,7 +102,7 @@ export class Convolution {
 
   tapsOf() {
     const [p, q, r] = this.problem.kernel;
-    return Array.from({ length: this.taps }, (_, i) => [
+    return times(this.taps, (i) => [
       Math.floor(i / (q * r)),
       Math.floor(i / r) % q,
       (i % r),
@@ -152,7 +153,7 @@ export class Convolution {
     if (!this.kept.has(key)) {
       this.kept.set(
         key,
-        Array.from({ length: this.outs }, (_, i) => this.sum(n, this.place(i), k)),
+        times(this.outs, (i) => this.sum(n, this.place(i), k)),
       );
     }
     return this.kept.get(key);

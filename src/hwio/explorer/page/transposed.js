@@ -1,4 +1,5 @@
 // The fourth tab: the transposed convolution. Every number of y stamps its filter onto the result.
+import { same, times } from "./lists.js";
 import { card, choice, el, retext, soft } from "./dom.js";
 import { drawGrid, makeGrid, sideFor } from "./grid.js";
 import { LETTERS, viewOf } from "./geometry.js";
@@ -67,7 +68,7 @@ function drawTransposed(view) {
 function fillChoices(view, back, c) {
   const { problem, settings } = state;
   if (view.channel.length !== problem.channels) {
-    view.channel.replaceChildren(...Array.from({ length: problem.channels }, (_, j) => el("option", { value: j, text: channelOf(j) })));
+    view.channel.replaceChildren(...times(problem.channels, (j) => el("option", { value: j, text: channelOf(j) })));
   }
   view.channel.value = String(c);
   for (const { a, pick } of view.sizes) {
@@ -75,7 +76,7 @@ function fillChoices(view, back, c) {
     const key = `${least} ${settings.stride[a]}`;
     if (pick.dataset.key !== key) {
       pick.dataset.key = key;
-      pick.replaceChildren(...Array.from({ length: settings.stride[a] }, (_, m) => el("option", { value: m, text: String(least + m) })));
+      pick.replaceChildren(...times(settings.stride[a], (m) => el("option", { value: m, text: String(least + m) })));
     }
     pick.value = String(state.more[a]);
   }
@@ -119,13 +120,13 @@ function drawResult(view, back, c) {
   });
   Object.assign(view.r, { rows, columns });
   const side = sideFor(columns[1] - columns[0], Math.min(view.result.element.parentElement.clientWidth || 380, 420), 46);
-  const stops = [0, 1, 2].map((a) => new Set(Array.from({ length: conv.problem.kernel[a] }, (_, t) => conv.meets(a, o[a], t))));
+  const stops = [0, 1, 2].map((a) => new Set(times(conv.problem.kernel[a], (t) => conv.meets(a, o[a], t))));
   const until = state.building ? conv.index(o) + 1 : conv.outs;
   const cell = (r, q) => {
     const at = [view.depth, rows[0] + r, columns[0] + q];
     const { total } = back.at(n, at, c, until);
     const lit = at.every((v, a) => stops[a].has(v));
-    const chosen = String(at) === String(state.stamped);
+    const chosen = same(at, state.stamped);
     return { value: total, kind: `${lit ? "lit" : ""}${chosen ? " chosen" : ""}`, label: `[${at.slice(3 - conv.problem.dims)}] =` };
   };
   const frame = frameOf(o, rows, columns);

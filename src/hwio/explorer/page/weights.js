@@ -1,4 +1,5 @@
 // One filter, as little grids, and the whole of w as NumPy prints it: the same cells, moved.
+import { times } from "./lists.js";
 import { button, el, retext } from "./dom.js";
 import { decimalsFor, fitted, written } from "./numbers.js";
 import { viewOf, LETTERS } from "./geometry.js";
@@ -124,7 +125,7 @@ function drawLabels(view, labels) {
 // A grid for each in-channel: the filter as it meets a window.
 function filterLayout({ inner }, k, width) {
   const [, high, wide] = state.problem.kernel;
-  const two = inner.length > 1;
+  const two = inner.length > 1 && (width - 24) / (2 * wide) >= 28;
   const side = Math.max(9, Math.min(40, Math.floor((width - 24) / ((two ? 2 : 1) * wide) - 4)));
   const [stepX, stepY] = [wide * side + 18, high * side + 30];
   const across = two ? Math.max(1, Math.min(2, Math.floor(width / stepX))) : 1;
@@ -192,7 +193,7 @@ function printLayout(parts, width) {
       const piece = middle.reduce((n, letter) => n * sizes[letter] + own[letter], 0);
       return [x + own[across] * side, y + piece * pieceHigh + own[down] * rowHigh];
     },
-    labels: Array.from({ length: blocks }, (_, b) => {
+    labels: times(blocks, (b) => {
       const [x, y] = corner(b);
       const start = block === "O" ? filterOf(parts.low) : 0;
       return { x: x - 10, y: y - 17, text: `w[${b + start}]` };

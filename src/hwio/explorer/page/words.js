@@ -67,7 +67,7 @@ export const WORDS = {
   stripAt: "offset {offset}: {name}",
   stripOne: "{name} lies at offset {offset}",
   stripBlock: "filter {k}: offsets {start} … {last}, one block",
-  stripEvery: "filter {k}: offsets {start}, {second}, {third} … {last}, every {step}th",
+  stripEvery: "filter {k}: offsets {start}, {second}, {third} … {last}, every {step}",
   stripPart: "(drawn: {from} … {to} of {total})",
 
   // the player
@@ -150,7 +150,7 @@ export const WORDS = {
   gatherTotal: "{name} gathered = {total}",
   viewsAgree: "✓ Both views give the same total.",
   viewsDiffer: "The views differ by {gap}.",
-  windowsSaw: "{windows} windows read the chosen cell.",
+  windowsSaw: "Windows that read the chosen cell: {windows}.",
   leftover: "Leftover: {axis} = {cells} is read by no window, so dx is 0 there (hatched).",
   noLeftover: "No cell is left over.",
   noWindow: "no window read it: 0",
@@ -202,7 +202,7 @@ export const WORDS = {
   whyValue: "{turned} is what the other direction of the kernel gives; another is from filter {near}.",
   askMemory: "In {order} order, where do the numbers of filter {k} lie?",
   whyMemory: "The filter axis is last, so neighbours in memory belong to different filters: one filter's numbers are {step} apart.",
-  memoryEvery: "every {step}th number",
+  memoryEvery: "every {step} number",
   memoryBlock: "one block",
   memoryFirst: "at the front",
   askWindows: "How many windows read {x}?",
@@ -228,6 +228,10 @@ export const WORDS = {
   savedPng: "Saved convolution.png",
   foot: "hwio {version}. This page is one file: nothing is loaded, nothing is sent.",
 };
+
+const ENDS = { 1: "st", 2: "nd", 3: "rd" };
+const teen = (n) => n % 100 > 10 && n % 100 < 14;
+export const ordinal = (n) => `${n}${(!teen(n) && ENDS[n % 10]) || "th"}`;
 
 export function say(key, values = {}) {
   const text = WORDS[key];

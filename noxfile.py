@@ -36,3 +36,9 @@ def wheel(session: nox.Session) -> None:
     session.install(*map(str, Path(dist).glob("hwio-*.whl")))
     session.chdir(dist)  # outside the source tree, so that only the wheel can answer
     session.run("python", str(smoke))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    session.install("-e", ".[docs,test,digits]")
+    session.run("python", "-m", "docs.website", *session.posargs)

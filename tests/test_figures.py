@@ -321,3 +321,12 @@ def test_spreading_x_allocates_nothing():
     said = hwio.explain(x, w, transposed=True, stride=1000, at=(0, 1000, 2001, 0))
     assert said.trace.value == 64 * 6
     assert "1 number of x" in said.svg()
+
+
+def test_moving_pictures_of_other_numbers_do_not_share_their_style():
+    marks = set()
+    for seed in range(3):
+        x = np.random.RandomState(seed).randint(0, 9, (1, 4, 4, 1))
+        moving = hwio.explain(x, np.ones((3, 3, 1, 1), int)).animation()
+        marks.add(re.search(r'class="(hwio\w+)"', moving)[1])
+    assert len(marks) == 3

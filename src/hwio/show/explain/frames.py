@@ -44,7 +44,8 @@ def frames(first: Trace, said: Callable[[Trace, int], Look], limit: int | None) 
     founds = [trace(case, _at(first, place)) for place in places]
     rows = max((len(said(found, 1).lines) for found in founds), default=1)
     earlier: dict[tuple[int, ...], Any] = {}
-    mark = f"hwio{zlib.crc32(repr((first.at, case.geo, case.layout.text, limit)).encode()):08x}m"
+    told = repr((first.at, case.geo, case.layout.text, [found.value for found in founds]))
+    mark = f"hwio{zlib.crc32(told.encode()):08x}m"  # apart from others that share a page
     drawn = []
     for found in founds:
         look = replace(said(found, rows), earlier=dict(earlier), id=mark)

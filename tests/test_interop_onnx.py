@@ -377,6 +377,22 @@ def test_a_value_that_does_not_fit_is_never_made(bomb, where):
     assert "node 'n' of type" in said
 
 
+@pytest.mark.parametrize("name", ["Constant", "Softmax", "Conv"])
+def test_a_function_may_bear_the_name_of_an_operator(name):
+    opsets = [helper.make_opsetid("", 12)]
+    shape = node("Constant", "", "s", value=tensor("s", [HUGE, HUGE]))
+    for body, fits in (([node("Neg", "x")], True), ([shape, *BOMBS["ConstantOfShape"]], False)):
+        takes = ["x"] if fits else []
+        function = helper.make_function("own", name, takes, ["y"], body, opsets)
+        made = model(
+            [helper.make_node(name, takes, ["y"], domain="own")], functions=[function], opset=12
+        )
+        if fits:
+            assert np.array_equal(evaluator(made).run(None, {"x": X})[0], -X)
+        else:
+            refused(hwio.LimitError, made, memory_limit=1 << 20)
+
+
 def test_the_message_of_a_limit_says_what_takes_it():
     said = refused(hwio.LimitError, model([node("Tile", "x t")], [WEIGHTS[1]]), memory_limit=1000)
     assert said == (

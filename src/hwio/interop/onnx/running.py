@@ -63,8 +63,10 @@ class Evaluator(ReferenceEvaluator):  # type: ignore[misc]
         super().__init__(proto, new_ops=[*given, *OPS], **named)
         fixed = dict(self.rt_inits_)
         for node in self.rt_nodes_:
-            put_right(node, self.opsets.get("", 1))
-            if node.op_type == "Constant" and not node.has_linked_attribute:
+            own = node.domain != ""  # a model may call its own functions as it likes
+            if not own:
+                put_right(node, self.opsets.get("", 1))
+            if node.op_type == "Constant" and not own and not node.has_linked_attribute:
                 fixed[node.output[0]] = node.run()[0]
                 continue
             if isinstance(node, Operator):

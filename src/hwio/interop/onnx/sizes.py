@@ -51,7 +51,7 @@ class Sizes:
             Attributes of the function that the node is part of.
         """
         own = OWN.get(self.node.op_type)
-        if own is not None:
+        if own is not None and self.node.domain == "":
             return own(self.node, inputs)
         if self._schema is None or not all(a is None or _is_plain(a) for a in inputs):
             return 0

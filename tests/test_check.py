@@ -533,6 +533,37 @@ def test_a_file_that_can_t_be_loaded(
     assert words in told["broken"]["says"]
 
 
+def test_a_whole_file_that_can_t_be_loaded(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("x = 1\ndef conv_forward(:\n", encoding="utf-8")
+    assert "can't be loaded: SyntaxError" in said(capsys, str(file), code=1)
+    file.write_text("def helper(): ...\n", encoding="utf-8")
+    assert main(["check", str(file)]) == 2
+    assert "has none of the functions" in capsys.readouterr().err
+
+
+def test_single_precision_is_allowed_in_all(near) -> None:
+    def narrow(function):
+        def narrowed(*args):
+            came = function(*args)
+            if isinstance(came, tuple):
+                return tuple(a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in came)
+            return came.astype(np.float32)
+
+        return narrowed
+
+    for name in ("zero_pad", "pool_forward", "pool_backward", "conv_forward", "conv_backward"):
+        found = hwio.check(narrow(getattr(lab, name)), like=name)
+        assert found.passed == len(found.titles), str(found)
+
+
+def test_lists_of_lists_are_not_read() -> None:
+    pipe = io.BytesIO()
+    send(pipe, {"returned": [[1.5] * 900] * 900, "changed": False})
+    pipe.seek(0)
+    assert receive(pipe)["returned"].kind == "list, far too large"
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [

@@ -75,26 +75,40 @@ def check(
             rule = "forward is a function, but fn is in a file"
             raise OptionError(word(rule, ["both come from the file"], "forward='conv_forward'"))
         if name is None:
-            names = [f"{file}:{own}" for own in functions_in(file)]
             rule = f"{fn} names a file, but no function"
-            fix = f"hwio.check({(names or [f'{file}:conv_forward'])[0]!r})"
+            fix = f"hwio.check('{file.name}:conv_forward')"
             raise OptionError(word(rule, ["file.py:function names one"], fix))
         message = {"do": "load", "file": str(file), "function": name, "forward": forward}
         return _check(Worker(), message, like, seconds, file)
     return _check_callable(fn, like, forward, seconds)
 
 
-def functions_in(file: Path) -> list[str]:
-    """Return the names of the functions of a file that are known ones.
+def check_file(file: Path, **asked: Any) -> list[Checkup]:
+    """Check every function of a file that is known by its name.
+
+    Parameters
+    ----------
+    file : Path
+    **asked
+        Keywords of ``check``.
 
     Raises
     ------
-    FileError
-        If there is no such file.
+    OptionError
+        If there is none.
     """
     with Worker() as worker:
-        loaded, _ = _loaded(worker, {"do": "load", "file": str(file), "function": None}, TIMEOUT)
-    return [name for name in loaded.get("names", []) if name in FUNCTIONS]
+        message = {"do": "load", "file": str(file), "function": None}
+        loaded, broken = _loaded(worker, message, asked.get("timeout", TIMEOUT))
+    if broken:
+        return [Checkup(file.name, file.name, "", "", broken=tuple(broken.items()))]
+    names = [name for name in loaded["names"] if name in FUNCTIONS]
+    if not names:
+        rule = f"{file.name} has none of the functions that check knows by name"
+        own = (loaded["names"] or ["my_function"])[0]
+        fix = f"hwio check {file.name}:{own} --like conv_forward"
+        raise OptionError(word(rule, [f"it knows {', '.join(FUNCTIONS)}"], fix))
+    return [check(f"{file}:{name}", **asked) for name in names]
 
 
 def _checked_timeout(timeout: Any) -> float:

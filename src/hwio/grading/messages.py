@@ -38,10 +38,14 @@ def send(stream: IO[bytes], message: dict[str, Any]) -> None:
     body = pack(message, arrays)
     kinds = [{"dtype": a.dtype.str, "shape": a.shape} for a in arrays]
     header = json.dumps({"body": body, "arrays": kinds}).encode()
+    if len(header) > MOST_HEADER:  # lists of lists of numbers, say
+        nested = {k: v for k, v in message.items() if isinstance(v, tuple | list | dict)}
+        large = {k: Other(f"{type(v).__name__}, far too large", "") for k, v in nested.items()}
+        return send(stream, message | large)
     stream.write(_LENGTH.pack(len(header)) + header)
     for array in arrays:
         stream.write(array.tobytes())
-    stream.flush()
+    return stream.flush()
 
 
 def receive(stream: IO[bytes]) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ CHUNK = 768  # pixels of a side
 C, O = 4, 2  # channels and filters
 OPTIONS = {"stride": 2, "padding": "same", "padding_mode": "reflect", "activation": "relu"}
 LAYOUT = "HWC,HWIO"  # one image, without N
-TIMES = 12  # how often a worker may hold what one chunk of y reads and is
+TIMES = 16  # how often a worker may hold what one chunk of y reads and is
 
 
 def pixels(block_info: dict | None = None) -> np.ndarray:

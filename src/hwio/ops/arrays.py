@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, DTypeError, kind, nearest, show, word
-from hwio.ops.lazy import bridge_name
+from hwio.ops.elsewhere import check_elsewhere, read_elsewhere
 from hwio.shapes.padding import PADDINGS
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _HINTS = {
 }
 _LONG = {"g": "longdouble", "G": "clongdouble"}  # NumPy's other names depend on the machine
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-_GPUS = ("cuda", "gpu", "mps", "xpu", "tpu")
 
 
 def as_array(value: Any, name: str, *, bfloat16: bool = False) -> Array:
@@ -90,45 +89,18 @@ def _to_ndarray(value: Any, name: str) -> Array:
         raise ArgumentTypeError(word(rule, facts, f"{name} = {name}.filled(0)"))
     if isinstance(value, np.ndarray):
         return np.asarray(value)
-    _check_elsewhere(value, name)
+    check_elsewhere(value, name)
     if value is None or isinstance(value, str | bytes | dict | set | type):
         raise ArgumentTypeError(_no_array(value, name))
     if name in ("x", "w") and is_shape(value):
         raise ArgumentTypeError(_shape_alone(value, name))
     try:
-        array = np.asarray(value)
+        array = np.asarray(read_elsewhere(value))
     except Exception as error:
         raise ArgumentTypeError(_not_convertible(value, name, error)) from error
     if array.ndim == 0 and array.dtype == object:
         raise ArgumentTypeError(_no_array(value, name))
     return array
-
-
-def _check_elsewhere(value: Any, name: str) -> None:
-    """Refuse arrays of other packages that NumPy can't read without losing something."""
-    package = type(value).__module__.partition(".")[0]
-    if bridge_name(value) is not None:
-        rule = f"{name} is a {package} array, which this would load whole"
-        facts = ["hwio.conv takes it as it is, and computes y chunk by chunk"]
-        raise ArgumentTypeError(word(rule, facts, f"{name} = {name}.compute()"))
-    own = package in ("builtins", "__main__")
-    full = type(value).__name__ if own else f"{package}.{type(value).__name__}"
-    device = getattr(value, "device", None)
-    place = str(getattr(device, "type", device)).partition(":")[0].lower()
-    if place in _GPUS or hasattr(value, "__cuda_array_interface__"):
-        rule = f"{name} is on the device {device}, but hwio computes on the CPU"
-        move = next((m for m in ("cpu", "get") if hasattr(value, m)), None)
-        fix = f"{name} = {name}.{move}()" if move else f"{name} = np.asarray({name})"
-        raise ArgumentTypeError(word(rule, [f"{name} is a {full}"], fix))
-    if getattr(value, "requires_grad", False) is True:
-        rule = f"{name} records gradients, which hwio would not"
-        raise ArgumentTypeError(word(rule, [f"{name} is a {full}"], f"{name} = {name}.detach()"))
-    for dense in ("toarray", "todense", "to_dense"):
-        if hasattr(value, dense) and (dense != "to_dense" or getattr(value, "is_sparse", False)):
-            rule = f"{name} is sparse, but hwio needs every number"
-            raise ArgumentTypeError(
-                word(rule, [f"{name} is a {full}"], f"{name} = {name}.{dense}()")
-            )
 
 
 def _shape_alone(shape: tuple[int, ...], name: str) -> str:

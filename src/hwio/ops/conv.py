@@ -9,6 +9,7 @@ import numpy as np
 
 from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
+from hwio.ops.elsewhere import answer_as
 from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.ops.lazy import lazy_bridge
@@ -42,6 +43,7 @@ def conv(
     out: Array | None = None,
     out_dtype: Any = None,
     memory_limit: int | None = None,
+    like: Any = None,
     **unknown: Never,
 ) -> Array:
     """Convolve arrays: every filter of w over every window of x.
@@ -94,6 +96,9 @@ def conv(
         w have 8 bits, else int64 (uint64 where both are unsigned).
     memory_limit : int, optional
         Bytes that y and the workspace may take; by default the machine's memory.
+    like : array, optional
+        y comes as an array of its kind: a torch tensor, a JAX array or another of the array API, a
+        list. None: a NumPy array.
 
     Returns
     -------
@@ -125,7 +130,17 @@ def conv(
     (2, 3, 5, 8)
     """
     if unknown:
-        check_keywords("conv", unknown, OPTIONS, x, w)
+        check_keywords("conv", unknown, (*OPTIONS, "like"), x, w)
+    if like is not None:
+        answer = answer_as(like, lazy_bridge(x, w, b) is not None)
+        return answer(  # type: ignore[no-any-return]
+            conv(
+                x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                layout=layout, flip=flip, activation=activation, method=method, out=out,
+                precision=precision, padding_mode=padding_mode, out_dtype=out_dtype,
+                memory_limit=memory_limit,
+            )
+        )  # fmt: skip
     key = None
     if type(x) is type(w) is np.ndarray and (b is None or type(b) is np.ndarray):
         try:

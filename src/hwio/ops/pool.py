@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 
 from hwio.ops.arrays import float_compute
+from hwio.ops.elsewhere import answer_as
 from hwio.ops.finish import rounded
 from hwio.ops.integers import compute_dtype, largest
 from hwio.ops.pool_check import (
@@ -51,6 +52,7 @@ def max_pool(
     layout: str | None = None,
     method: str = "auto",
     out: Array | None = None,
+    like: Any = None,
     **unknown: Never,
 ) -> Array:
     """Take the maximum of every window, channel by channel.
@@ -82,6 +84,8 @@ def max_pool(
         "auto", or a way by name: "taps", "windows", "loop". All give the same numbers.
     out : array, optional
         Receives y and is returned; it may be x.
+    like : array, optional
+        As in ``hwio.conv``: y comes as an array of its kind.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def max_pool(
     (2, 3, 3, 4)
     """
     if unknown:
-        check_pool_keywords("max_pool", unknown, (*OPTIONS, "out"))
+        check_pool_keywords("max_pool", unknown, (*OPTIONS, "out", "like"))
+    answer = answer_as(like)
     x = pool_array(x)
     refuse_complex(x.dtype, "x")
     problem = check_pool(
@@ -123,7 +128,7 @@ def max_pool(
     if out is not None:
         check_pool_out(out, problem.y_shape, problem.layout.y, x.dtype.newbyteorder("="))
     y = reduce_windows(problem, canonical_x(problem, native(x)), MAX)
-    return stored_y(problem, y, out)
+    return answer(stored_y(problem, y, out))  # type: ignore[no-any-return]
 
 
 @readable
@@ -185,6 +190,7 @@ def avg_pool(
     layout: str | None = None,
     method: str = "auto",
     out: Array | None = None,
+    like: Any = None,
     **unknown: Never,
 ) -> Array:
     """Take the mean of every window, channel by channel.
@@ -199,6 +205,8 @@ def avg_pool(
         Whether cells of the padding count as zeros. By default a window is divided by the number of
         its cells that are x's (TensorFlow, Keras, ONNX); PyTorch's and Flax's default is True.
         Cells that only ``ceil_mode`` adds never count.
+    like : array, optional
+        As in ``hwio.conv``: y comes as an array of its kind.
 
     Returns
     -------
@@ -221,7 +229,8 @@ def avg_pool(
     1.3333333333333333
     """
     if unknown:
-        check_pool_keywords("avg_pool", unknown, (*OPTIONS, "count_include_pad", "out"))
+        check_pool_keywords("avg_pool", unknown, (*OPTIONS, "count_include_pad", "out", "like"))
+    answer = answer_as(like)
     x = pool_array(x)
     counts = check_flag(count_include_pad, "count_include_pad", PAD_COUNTS)
     result = mean_dtype(x.dtype)
@@ -233,7 +242,7 @@ def avg_pool(
     if out is not None:
         check_pool_out(out, problem.y_shape, problem.layout.y, result)
     y = _means(problem, canonical_x(problem, native(x)), result, counts)
-    return stored_y(problem, rounded(y, result), out)
+    return answer(stored_y(problem, rounded(y, result), out))  # type: ignore[no-any-return]
 
 
 @readable
@@ -249,6 +258,7 @@ def lp_pool(
     layout: str | None = None,
     method: str = "auto",
     out: Array | None = None,
+    like: Any = None,
     **unknown: Never,
 ) -> Array:
     """Take the p-norm of every window, channel by channel: (Σ |x|^p)^(1/p).
@@ -262,6 +272,8 @@ def lp_pool(
         At least 1; 2 is the length of the window as a vector, 1 the sum of sizes.
     stride, padding, dilation, ceil_mode, layout, method, out
         As in ``hwio.max_pool``; padding adds nothing.
+    like : array, optional
+        As in ``hwio.conv``: y comes as an array of its kind.
 
     Returns
     -------
@@ -278,7 +290,8 @@ def lp_pool(
     array([ 7., 17.])
     """
     if unknown:
-        check_pool_keywords("lp_pool", unknown, ("window", "p", *OPTIONS[1:], "out"))
+        check_pool_keywords("lp_pool", unknown, ("window", "p", *OPTIONS[1:], "out", "like"))
+    answer = answer_as(like)
     x = pool_array(x)
     p = check_int(p, "p", 1)
     result = mean_dtype(np.abs(np.zeros(0, x.dtype)).dtype)
@@ -295,7 +308,7 @@ def lp_pool(
     with np.errstate(over="ignore", under="ignore"):
         powers = np.abs(x).astype(compute, copy=False) ** p
         y = _root(reduce_windows(problem, powers, SUM), p)
-    return stored_y(problem, rounded(y, result), out)
+    return answer(stored_y(problem, rounded(y, result), out))  # type: ignore[no-any-return]
 
 
 def mean_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -10,6 +10,7 @@ from hwio.errors import ArgumentTypeError, ShapeError, show, word
 from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.early import check_early
+from hwio.ops.elsewhere import answer_as
 from hwio.ops.keywords import FOREIGN, OPTIONS, check_keywords, hide_unknown
 from hwio.ops.options import Clip, clip_of
 from hwio.ops.quick import Quick, quick_call
@@ -49,7 +50,9 @@ class Prepared:
         self._packs: dict[Any, Any] = {}
         self._backward: dict[tuple[int, ...], Backward] = {}
 
-    def __call__(self, x: Any, *, out: Array | None = None, **unknown: Never) -> Array:
+    def __call__(
+        self, x: Any, *, out: Array | None = None, like: Any = None, **unknown: Never
+    ) -> Array:
         """Convolve x; what it returns is what ``hwio.conv`` would, to the bit.
 
         Parameters
@@ -58,6 +61,8 @@ class Prepared:
             Of any size that the weights fit; each size is checked once.
         out : array, optional
             Receives y.
+        like : array, optional
+            As in ``hwio.conv``: y comes as an array of its kind.
 
         Returns
         -------
@@ -65,6 +70,8 @@ class Prepared:
         """
         if unknown:
             raise ArgumentTypeError(_settled(*next(iter(unknown.items())), self.options))
+        if like is not None:
+            return answer_as(like)(self(x, out=out))  # type: ignore[no-any-return]
         key = None
         if type(x) is np.ndarray and out is None and x.flags.aligned:
             key = (x.shape, x.strides, x.dtype)
@@ -204,7 +211,7 @@ def _settled(name: str, value: Any, options: dict[str, Any]) -> str:
     ours = name if name in OPTIONS else FOREIGN.get(name, "")
     if ours not in OPTIONS:
         rule = f"{name}= is no keyword of a prepared layer"
-        return word(rule, ["it takes x, and out="], f"leave {name} out")
+        return word(rule, ["it takes x, out= and like="], f"leave {name} out")
     rule = (
         f"{name}={show(value)} comes too late: options belong to prepare, which settles them once"
     )

@@ -10,6 +10,7 @@ from hwio.ops.arrays import aligned, as_array
 from hwio.ops.backward import Backward, check_room_for, check_way
 from hwio.ops.canonical import x_view
 from hwio.ops.check import check_bias, check_problem
+from hwio.ops.elsewhere import answer_as
 from hwio.ops.grad import check_need, conjugate, grad_b, grad_w, grad_x, widest
 from hwio.ops.keywords import check_keywords, hide_unknown
 from hwio.ops.missing import missing_dy
@@ -44,6 +45,7 @@ def conv_transpose(
     flip: bool = False,
     method: str = "auto",
     memory_limit: int | None = None,
+    like: Any = None,
     **unknown: Never,
 ) -> Array:
     """Go through a convolution the other way: every number of x spreads over a window of y.
@@ -75,6 +77,8 @@ def conv_transpose(
         Axis letters, ``"NHWC,HWOI->NHWC"`` by default.
     method, memory_limit
         As in ``hwio.conv_grad``.
+    like : array, optional
+        As in ``hwio.conv``: y comes as an array of its kind.
 
     Returns
     -------
@@ -105,7 +109,8 @@ def conv_transpose(
     array([  1.,   2.,  13.,  20., 130., 200.])
     """
     if unknown:
-        check_keywords("conv_transpose", unknown, TRANSPOSE_OPTIONS, x, w)
+        check_keywords("conv_transpose", unknown, (*TRANSPOSE_OPTIONS, "like"), x, w)
+    answer = answer_as(like)
     given = x, w
     x, w = as_array(x, "x"), as_array(w, "w")
     b = None if b is None else as_array(b, "b")
@@ -118,7 +123,7 @@ def conv_transpose(
         if b is not None:
             check_bias(b.shape, problem.geometry.in_channels, problem.layout.w)
         problem = check_room_for(problem, widest(x, w), memory_limit, dx="y")
-    return grad_x(problem, aligned(x), aligned(w), b, name="y")
+    return answer(grad_x(problem, aligned(x), aligned(w), b, name="y"))  # type: ignore[no-any-return]
 
 
 def conv_transpose_grad(

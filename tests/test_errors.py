@@ -181,7 +181,7 @@ def test_an_unknown_keyword_is_seen_when_the_call_is_known_already() -> None:
 
 def test_help_shows_no_keyword_that_does_not_exist() -> None:
     parameters = inspect.signature(hwio.conv).parameters
-    assert tuple(name for name in parameters if name not in ("x", "w", "b")) == OPTIONS
+    assert tuple(name for name in parameters if name not in ("x", "w", "b")) == (*OPTIONS, "like")
 
 
 @pytest.mark.parametrize("word", ["SAME", "Same", "vAlId", "HALF", "Same_Lower"])

@@ -142,6 +142,8 @@ def all_cases():
         Case("torch", "conv", (3, 3), (1, 2), (1, 0)),
         Case("torch", "conv", (3, 3), 2, 1, groups=4),
         Case("torch", "depthwise", (3, 3), (1, 2), 1, groups=4),
+        Case("torch", "depthwise", (3, 3), 2, 2, dilation=2, groups=4),
+        Case("torch", "separable", (3, 3), 2, 2, dilation=2, groups=4),
         Case("torch", "transposed", (3, 3), 2, 1, extra=1),
         Case("torch", "transposed", (4, 4), 2, 1, groups=2),
         Case("torch", "transposed", (3, 3), 2, 0, extra=1),

@@ -165,6 +165,9 @@ def _keras_order(case, w, pointwise, b):
 
 def run_tflite(case, x, w, pointwise, b):
     content = tflite_of(case, w, pointwise, b)
+    names = {"conv": "CONV_2D", "transposed": "TRANSPOSE_CONV"}
+    kept = stored(content, names.get(case.kind, "DEPTHWISE_CONV_2D"))
+    np.testing.assert_array_equal(kept, w)  # TFLite's own order is the one that hwio was told
     return run_content(content)
 
 

@@ -204,11 +204,16 @@ def test_there_and_back_again(source: str, target: str) -> None:
             back = moved.to(source, in_size=case.in_size)
         except hwio.OptionError:
             continue
+        stored = {"np": np, "w": moved.w, "b": moved.b}
+        stored |= {} if pointwise is None else {"pointwise": moved.pointwise}
+        for weight in (weight for step in back.steps for weight in step.weights):
+            np.testing.assert_array_equal(eval(weight.code, stored), weight.array)
         if back.w.ndim == w.ndim and (case.kind, case.groups) != ("conv", 4):
             np.testing.assert_array_equal(back.w, w)
         if pointwise is not None:
             np.testing.assert_array_equal(back.pointwise, pointwise)
-        assert back.b is b or np.array_equal(back.b, b)
+        if b is not None:
+            np.testing.assert_array_equal(back.b, b)
 
 
 @pytest.mark.parametrize("target", FRAMEWORKS)

@@ -70,7 +70,7 @@ class MovedLayer:
     @property
     def b(self) -> Array | None:
         """The bias, None where there is none."""
-        return self._read.layers[-1].b
+        return next((weight.array for weight in self._weights() if weight.given == "b"), None)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -110,7 +110,8 @@ class MovedLayer:
             note = f"   # {step.note}" if step.note else ""
             lines.append(f"  {i + 1}. {as_call(step)}{note}")
         space = self._read.layers[0].space
-        x = f"NC{space}" if self.target in _FIRST else f"N{space}C"
+        one = "1" if self.target == "tflite" and len(space) == 1 else ""
+        x = f"NC{space}" if self.target in _FIRST else f"N{one}{space}C"
         lines.append(f"  x and y are {x}; print(moved.code) writes it as code")
         return "\n".join(lines)
 

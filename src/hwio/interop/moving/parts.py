@@ -29,7 +29,8 @@ def weights_of(
     ----------
     layer : Layer
     given : pair of str
-        Which array it is ("w" or "pointwise"), and the letters in which it was given.
+        Which array it is ("w" or "pointwise"), and the letters in which it was given, with a 1 for an
+        axis that TFLite puts where a layer has one spatial axis.
     target : str
         The letters in which it is wanted.
     names : pair of str
@@ -45,9 +46,11 @@ def weights_of(
     else:  # O and I of a group; only depthwise weights are split
         sizes |= {"C": layer.groups, "M": max(sizes["O"] // layer.groups, 1)}
     array = move(own, target, sizes, ones=ones).apply(layer.w)
-    code = move(order, target, sizes, ones=ones).code(which)
-    note = f"{order} -> {target}" if order != target else target
-    found = [Weight(names[0], which, array, code, target, f"{note} {array.shape}")]
+    name = f"{which}[:, 0]" if "1" in order else which
+    code = move(order.replace("1", ""), target, sizes, ones=ones).code(name)
+    stored = target[:1] + "1" * ones + target[1:]
+    note = f"{order} -> {stored}" if order != stored else stored
+    found = [Weight(names[0], which, array, code, stored, f"{note} {array.shape}")]
     if layer.b is not None:
         cast = "" if layer.b.dtype == layer.w.dtype else f".astype(np.{layer.w.dtype})"
         b = layer.b.astype(layer.w.dtype, copy=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.errors import ArgumentTypeError, DTypeError, LayoutError, ShapeError, word
+from hwio.errors import ArgumentTypeError, DTypeError, LayoutError, OptionError, ShapeError, word
 from hwio.interop.moving.layer import Layer
 from hwio.interop.moving.orders import move, order_of, own_order
 from hwio.interop.moving.sides import check_size, convolution_sides, transposed_sides
@@ -128,6 +128,9 @@ def _own(
         _uneven(w, order, sizes["O"], groups, "filters")
     elif kind == "conv" and sizes["I"] == 1 and groups > 1:
         kind = "depthwise"  # what it is; Keras and TFLite have layers for it
+    elif kind == "transposed" and groups > 1 and source in ("keras", "tflite"):
+        rule = f"groups={groups}, but transposed layers of {FRAMEWORKS[source]} have no groups"
+        raise OptionError(word(rule, [f"w  {describe(w.shape, order)}"], "groups=1"))
     elif kind == "transposed" and sizes["I"] % groups:
         _uneven(w, order, sizes["I"], groups, "channels of x")
     if kind == "depthwise" and "M" not in order:

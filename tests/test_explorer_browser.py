@@ -433,6 +433,37 @@ def test_a_part_keeps_the_places_of_the_whole(opened: Open) -> None:
     assert count(driver, ".map") == 1
 
 
+def test_it_works_in_the_frame_of_a_notebook(browser: Any, tmp_path: Path) -> None:
+    frame = hwio.explore(X, W, at=(0, 1, 2, 5))._repr_html_()
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!DOCTYPE html><meta charset=utf-8><title>n</title>{frame}", encoding="utf-8")
+    browser.get(path.as_uri())
+    browser.switch_to.frame(0)
+    wait_for(browser, "return document.getElementById('selfcheck').textContent.length > 40")
+    assert "matches Python" in text(browser, "#selfcheck")
+    press_on(browser, "[aria-label='next filter']")
+    assert text(browser, "#total .resultText") == f"{hwio.conv(X, W)[0, 1, 2, 6]:.4f}".replace(
+        "-", "−"
+    )
+    time.sleep(0.6)  # until it would have written its link, which a frame has no address for
+    browser.switch_to.default_content()
+    assert complaints(browser) == []
+
+
+def test_the_picture_stands_where_scripts_are_off(browser: Any, tmp_path: Path) -> None:
+    path = hwio.explore(X, W, at=(0, 1, 2, 5)).save(tmp_path / "page.html")
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.get(path.as_uri())
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    # a cell of the picture keeps its size: no style of the page reaches into it
+    cells = browser.execute_script(
+        """return [...document.querySelectorAll('#static svg rect')]
+        .filter(r => r.getBoundingClientRect().width > 8).length"""
+    )
+    assert cells > 50
+    assert text(browser, "noscript").startswith("Scripts are off")
+
+
 def test_script_like_names_are_shown_as_text(opened: Open) -> None:
     evil = "</script><script>window.bad = 1</script><img src=x onerror='window.bad = 2'>"
     driver = opened(X, W, title=evil)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import hwio
+from hwio.cli import main
 from hwio.explorer.assembly import MODULES, assemble, read_page, script, script_safe, squeeze
 from hwio.explorer.part import choose_part
 from hwio.ops.check import geometry_of
@@ -205,6 +206,25 @@ def test_it_saves_and_shows_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     frame = found._repr_html_()
     assert frame.startswith("<iframe srcdoc=")
     assert frame.count('"') == frame.count('="') * 2
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["explore", "--demo", "--at", "0,1,2,5", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["file"], said["value"], said["at"]) == ("explore.html", "-1.6023", [0, 1, 2, 5])
+    assert said["bytes"] == (tmp_path / "explore.html").stat().st_size
+    y = hwio.conv(X, W)
+    for name, array in (("x", X), ("w", W), ("right", y), ("wrong", y[::-1])):
+        np.save(f"{name}.npy", array)
+    assert main(["explore", "x.npy", "w.npy", "--y", "right.npy", "--out", "a.html"]) == 0
+    assert main(["explore", "x.npy", "w.npy", "--y", "wrong.npy", "--out", "b.html"]) == 1
+    assert main(["explore", "2,5,7,4", "3,3,4,8", "--title", "<b>", "--out", "c.html"]) == 0
+    assert main(["explore", "--demo", "--out", "page.txt"]) == 2
+    assert main(["explore", "--demo", "--at", "0,9,9,9"]) == 2
+    assert "--out page.html" in capsys.readouterr().err
 
 
 def test_where_scripts_are_off_a_picture_stands() -> None:

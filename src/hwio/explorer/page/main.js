@@ -104,6 +104,8 @@ function keys(event) {
     return;
   }
   if (target.closest?.("input:not([type=checkbox]), select, textarea, pre")) return;
+  // where no window is drawn, keys scroll as they do anywhere
+  if (["gradient", "code", "quiz"].includes(state.tab)) return;
   const arrows = { ArrowUp: [0, -1, 0], ArrowDown: [0, 1, 0], ArrowLeft: [0, 0, -1], ArrowRight: [0, 0, 1], PageUp: [-1, 0, 0], PageDown: [1, 0, 0] };
   if (key === "[" || key === "]") moveFilter(state.k + (key === "]" ? 1 : -1));
   else if (key === " " && !target.closest?.("button, input, a, [role=slider]")) togglePlay();

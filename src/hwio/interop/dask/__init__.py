@@ -66,11 +66,11 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     Notes
     -----
     Each chunk reads the cells that its windows see, of the neighbouring chunks too, and runs by the
-    plan of the whole image. So y has the bits of ``hwio.conv`` on the whole array, for any chunks.
-    Where NumPy's matrix products serve instead of a compiled kernel, chunks are widened for that to
-    the blocks in which they are made. Two exceptions: with ``precision="high"`` or ``"medium"`` auto
-    leaves FFT and Winograd out where images are cut; and on AMX numbers too small or too large for
-    it make direct sums of one chunk, not of the image.
+    plan of the whole image. So y has the bits of ``hwio.conv`` on the whole array, for any chunks and by
+    every way that auto takes. Where NumPy's matrix products serve instead of a compiled kernel, chunks
+    are widened for that to the blocks in which they are made. Two exceptions: with
+    ``precision="high"`` or ``"medium"`` auto leaves FFT and Winograd out where images are cut; and on
+    AMX numbers too small or too large for it make direct sums of one chunk, not of the image.
 
     Workers use hwio's threads only where Dask's own leave processors free.
 

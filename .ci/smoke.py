@@ -21,4 +21,7 @@ assert y.shape == (2, 3, 5, 8), y.shape
 by_hand = (x[0, 1:4, 2:5, :] * w[:, :, :, 5]).sum()
 assert abs(y[0, 1, 2, 5] - by_hand) < 1e-12, (y[0, 1, 2, 5], by_hand)
 assert f"{by_hand:.4f}" == "-1.6023", by_hand
+page = hwio.explore(x, w).html()  # its style and script lie in the wheel
+assert "<style>" in page
+assert len(page) > 100_000
 print(f"hwio {hwio.__version__} from {hwio.__file__}: y[0, 1, 2, 5] = {by_hand:.4f}")

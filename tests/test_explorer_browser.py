@@ -317,6 +317,20 @@ def test_the_gradient_tab(demo: Any) -> None:
     assert f"db[5] = Σ dy = {db[5]:.4f}" in text(demo, "#panel-gradient")
 
 
+def test_gradients_name_their_terms_in_the_users_layout(opened: Open) -> None:
+    x, w = hwio.to_layout(X, "NHWC->NCHW"), RNG.randn(8, 2, 3, 3)
+    driver = opened(x, w, layout="NCHW,OIHW", groups=2, at=(0, 5, 1, 2))
+    click(driver, "#tab-gradient")
+    dx = hwio.conv_grad(
+        x, w, hwio.conv(x, w, layout="NCHW,OIHW", groups=2), layout="NCHW,OIHW", groups=2
+    )[0]
+    assert text(
+        driver, "#scatter-total"
+    ) == f"dx[0, 2, 2, 3] scattered = {dx[0, 2, 2, 3]:.4f}".replace("-", "−")
+    assert "dy[0, 4:8, 0, 1]· w[4:8, 0, 2, 2]" in text(driver, "#panel-gradient .list")
+    assert "same total" in text(driver, "#verdict")
+
+
 def test_leftover_rows_are_shown(demo: Any) -> None:
     for _ in range(2):
         click(demo, "[aria-label='stride W, more']")

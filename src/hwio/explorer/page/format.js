@@ -29,8 +29,9 @@ export function outOf(o) {
   return atStart() ? shift(o, state.facts.start.y) : o;
 }
 
-export function yName(n, o, k) {
-  const places = { N: imageOf(n), C: filterOf(k), ...spatial(outOf(o)) };
+// `all` stands for several filters at once: ":" or "2:4".
+export function yName(n, o, k, all) {
+  const places = { N: imageOf(n), C: all ?? filterOf(k), ...spatial(outOf(o)) };
   return `y[${index(state.facts.layout.y, places)}]`;
 }
 
@@ -39,11 +40,11 @@ export function xName(n, position, c, name = "x") {
   return `${name}[${index(state.facts.layout.x, places)}]`;
 }
 
-export function wName(t, i, k, name = "w") {
+export function wName(t, i, k, name = "w", all = undefined) {
   const filter = filterOf(k);
   const { sizes } = state.facts;
   const many = Math.max(sizes.k / sizes.c, 1);
-  const places = { I: i, O: filter, C: Math.floor(filter / many), M: filter % many, ...spatial(t) };
+  const places = { I: i, O: all ?? filter, C: Math.floor(filter / many), M: all ? ":" : filter % many, ...spatial(t) };
   return `${name}[${index(state.facts.layout.w, places)}]`;
 }
 

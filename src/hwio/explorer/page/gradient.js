@@ -139,10 +139,11 @@ function leftoverWords(empty, windows) {
 
 function scatterTable({ rows }, c) {
   const few = rows.slice(0, MOST_WINDOWS).map(({ o, t, parts, sum }) => {
-    const k = parts.length === 1 ? filterOf(parts[0].k) : ":";
     const { conv } = state;
-    const weight = wName(conv.stored(t), c % conv.groupChannels, parts[0].k).replace(/\d+\]$/, (last) => (k === ":" && state.facts.layout.w.endsWith("O") ? ":]" : last));
-    const window = yName(state.n, o, parts[0].k).replace(/\d+\]$/, (last) => (k === ":" && state.facts.layout.y.endsWith("C") ? ":]" : last));
+    const [k, last] = [parts[0].k, filterOf(parts.at(-1).k)];
+    const all = parts.length === 1 ? undefined : conv.groups === 1 ? ":" : `${filterOf(k)}:${last + 1}`;
+    const weight = wName(conv.stored(t), c % conv.groupChannels, k, "w", all);
+    const window = yName(state.n, o, k, all);
     return el("tr", {}, el("td", { text: `d${window}` }), el("td", { text: `· ${weight}` }), el("td", { class: "num", text: written(sum) }));
   });
   const rest = rows.length - few.length;

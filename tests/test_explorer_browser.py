@@ -317,6 +317,35 @@ def test_the_gradient_tab(demo: Any) -> None:
     assert f"db[5] = Σ dy = {db[5]:.4f}" in text(demo, "#panel-gradient")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stride": 2, "padding": "same"},
+        {"dilation": 2, "padding": [(1, 2), (0, 3)], "flip": True},
+        {"padding": 2, "padding_mode": "reflect", "stride": (1, 2)},
+        {"padding": 1, "padding_mode": "wrap"},
+    ],
+)
+def test_both_views_of_every_gradient_are_pythons(opened: Open, options: dict[str, Any]) -> None:
+    x, w = RNG.randint(-5, 6, (1, 5, 6, 2)), RNG.randint(-5, 6, (3, 2, 2, 3))
+    driver = opened(x, w, **options)
+    scattered, gathered, weights = driver.execute_script(
+        """const { backward, conv } = hwio.state;
+        const dx = [], gathered = [];
+        for (let h = 0; h < 5; h++) for (let w = 0; w < 6; w++) {
+          dx.push(backward.dxPlane(0, 1)[h * 6 + w]);
+          gathered.push(backward.gathered(0, [0, h, w], 1).total);
+        }
+        return [dx, gathered, conv.tapsOf().map(t => backward.dw(t, 1, 2))];"""
+    )
+    floats = x.astype(np.float64), w.astype(np.float64)  # whole numbers, so nothing rounds
+    dx, dw, _ = hwio.conv_grad(*floats, hwio.conv(*floats, **options), **options)
+    assert scattered == dx[0, :, :, 1].ravel().tolist()
+    assert gathered == scattered
+    turned = dw[::-1, ::-1] if options.get("flip") else dw  # the page counts taps as they meet x
+    assert weights == turned[:, :, 1, 2].ravel().tolist()
+
+
 def test_gradients_name_their_terms_in_the_users_layout(opened: Open) -> None:
     x, w = hwio.to_layout(X, "NHWC->NCHW"), RNG.randn(8, 2, 3, 3)
     driver = opened(x, w, layout="NCHW,OIHW", groups=2, at=(0, 5, 1, 2))

@@ -12,8 +12,11 @@ import pytest
 import hwio
 from hwio.cli import main
 from hwio.explorer.assembly import MODULES, assemble, read_page, script, script_safe, squeeze
+from hwio.explorer.expected import part_y
+from hwio.explorer.held import hold
 from hwio.explorer.part import choose_part
 from hwio.ops.check import geometry_of
+from hwio.show.case import read_case
 
 RNG = np.random.RandomState(1)
 X, W = RNG.randn(2, 5, 7, 4), RNG.randn(3, 3, 4, 8)
@@ -128,6 +131,37 @@ def test_a_part_of_large_arrays_has_the_numbers_of_the_whole(
     assert np.array_equal(part, y)
     assert y[tuple(facts["at"])] == whole[at]
     assert not facts["whole"]
+
+
+def test_any_part_is_a_part_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwio.explorer.part.MOST_NUMBERS", 300)
+    monkeypatch.setattr("hwio.explorer.part.MOST_CHANNELS", 8)
+    rng = np.random.default_rng(0)
+    cut = 0
+    for _ in range(100):
+        ndim, groups = int(rng.integers(1, 4)), int(rng.choice([1, 1, 2, 4]))
+        inner, filters = int(rng.integers(1, 4)), groups * int(rng.integers(1, 4))
+        size, kernel = rng.integers(4, 30 if ndim < 3 else 10, ndim), rng.integers(1, 4, ndim)
+        x = rng.integers(-9, 9, (2, *size, groups * inner)).astype(np.float64)
+        w = rng.integers(-9, 9, (*kernel, inner, filters)).astype(np.float64)
+        options: dict[str, Any] = {
+            "stride": tuple(rng.integers(1, 4, ndim).tolist()),
+            "dilation": tuple(rng.integers(1, 3, ndim).tolist()),
+            "padding": [tuple(pair) for pair in rng.integers(0, 3, (ndim, 2)).tolist()],
+            "padding_mode": str(rng.choice(["zeros", "reflect", "edge", "wrap", "symmetric"])),
+            "groups": groups,
+            "flip": bool(rng.integers(0, 2)),
+        }
+        try:
+            y = hwio.conv(x, w, **options, method="taps")
+        except hwio.ShapeError:  # the kernel does not fit
+            continue
+        case = read_case(x, w, None, options)
+        part = choose_part(case.geo, [int(rng.integers(0, n)) for n in y.shape])
+        found = part_y(hold(case, part), part, case.geo, case.problem, "float")
+        assert np.array_equal(found, y[np.ix_(part.images, *part.out, part.filters)]), options
+        cut += not part.whole(case.geo)
+    assert cut > 40
 
 
 def test_a_huge_array_makes_a_small_page() -> None:

@@ -9,7 +9,10 @@ export class Backward {
   }
 
   dy(n, o, k) {
-    return this.ones ? this.ring.one : this.conv.yAt(n, o, k);
+    const y = this.conv.yAt(n, o, k);
+    // an activation passes nothing back where it holds y at a bound
+    if (this.conv.problem.clip?.some((bound) => bound !== null && y == bound)) return this.ring.zero;
+    return this.ones ? this.ring.one : y;
   }
 
   filtersOf(c) {

@@ -93,6 +93,7 @@ def all_bars() -> Iterator[Bar]:
         yield Bar(f"prepared, best peer, N={n}", need, "mobilenetv2-depthwise", n)
     for n in (1, 8):
         yield Bar(f"float64, torch, N={n}", 1.2, n=n, dtype="float64", rivals=TORCH, aim=1.5)
+    yield from _other_tasks()
     for dtype, need in (("float32", 15), ("float64", 5)):
         yield _tiny(
             f"whole call on the thread's arrays, torch {dtype}", need, dtype, (*TORCH, *VIEW)
@@ -100,6 +101,18 @@ def all_bars() -> Iterator[Bar]:
     yield _tiny("whole call on the thread's arrays, the nested loop", 300, "float32", ("loop",))
     for dtype in ("float32", "float64"):
         yield _tiny(f"whole call on the slice, np.einsum {dtype}", 1, dtype, ("einsum",), "@3")
+
+
+def _other_tasks() -> Iterator[Bar]:
+    """Yield the bars of gradients and pooling, all against torch."""
+    for network, images in (("resnet50-gradients", (1, 8)), ("mobilenetv2-gradients", (1,))):
+        for n in images:
+            yield Bar(f"torch, N={n}", 1.0, network, n, rivals=TORCH)
+            yield Bar(f"torch, N={n}, least layer", 0.6, network, n, rivals=TORCH, least=True)
+    yield Bar("float64, torch, N=1", 2.0, "resnet50-gradients", 1, "float64", rivals=TORCH)
+    for network in ("max-pooling", "average-pooling"):
+        for n in (1, 8):
+            yield Bar(f"torch, N={n}", 1.5, network, n, rivals=TORCH)
 
 
 def _tiny(

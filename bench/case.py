@@ -26,13 +26,14 @@ class Contender:
     call : callable
         What is timed.
     array : callable
-        Turns what ``call`` returns into y, (n, *out, o), after the clock has stopped.
+        Turns what ``call`` returns into y, (n, *out, o), or into (dx, dw) in the shapes of x and w,
+        after the clock has stopped.
     note : str
         How it computes, where it says so.
     """
 
     call: Callable[[], Any]
-    array: Callable[[Any], np.ndarray] = np.asarray
+    array: Callable[[Any], Any] = np.asarray
     note: str = ""
 
 
@@ -56,6 +57,12 @@ class Case:
 
     def _normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         return rng.standard_normal(shape, dtype=self.cell.dtype)
+
+    @cached_property
+    def dy(self) -> np.ndarray:
+        """Return a gradient for y, (n, *out, o)."""
+        rng = np.random.default_rng([self.layer.macs % 2**32, self.cell.n, 1])
+        return self._normal(rng, (self.cell.n, *self.layer.out, self.layer.o))
 
     @property
     def layer(self) -> Layer:

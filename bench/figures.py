@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.contenders import CONTENDERS, PEER
 from bench.exact import Verdict
+from bench.networks import CONV, NETWORKS
 
 PEERS = tuple(name for name, entry in CONTENDERS.items() if entry.role == PEER)
 TORCH = tuple(name for name in PEERS if name.startswith("torch"))
@@ -120,4 +121,6 @@ def own_call(network: str) -> str:
 def own_calls(network: str) -> list[tuple[str, str]]:
     """List (contender, precision) that are summed up for a network."""
     own = [(own_call(network), "highest")]
-    return own if network == "thread" else [*own, ("hwio high", "high")]
+    if network == "thread" or NETWORKS[network].task != CONV:
+        return own
+    return [*own, ("hwio high", "high")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.networks import NETWORKS, Layer
+from bench.networks import GRADIENTS, NETWORKS, Layer
 
 DTYPES = ("float32", "float64")
 THREADS = ("all", "one")
@@ -26,6 +26,11 @@ class Cell:
     def layer(self) -> Layer:
         """Its convolution."""
         return NETWORKS[self.network].layers[self.index]
+
+    @property
+    def task(self) -> str:
+        """What is timed of it."""
+        return NETWORKS[self.network].task
 
     @property
     def key(self) -> str:
@@ -52,6 +57,9 @@ QUICK = {
     "large-kernel": (3,),
     "wavenet": (1,),
     "photograph": (1,),
+    "resnet50-gradients": (10,),
+    "max-pooling": (0,),
+    "average-pooling": (0,),
 }
 # What the promises are about, in front, so that a run that is broken off has told most.
 BARS = [
@@ -59,6 +67,11 @@ BARS = [
     ("resnet50", (), ("float32",), ("all",)),
     ("mobilenetv2-depthwise", (), ("float32",), ("all",)),
     ("resnet50", (), ("float64",), ("all",)),
+    ("resnet50-gradients", (), ("float32",), ("all",)),
+    ("mobilenetv2-gradients", (1,), ("float32",), ("all",)),
+    ("max-pooling", (), ("float32",), ("all",)),
+    ("average-pooling", (), ("float32",), ("all",)),
+    ("resnet50-gradients", (1,), ("float64",), ("all",)),
 ]
 
 
@@ -138,7 +151,8 @@ def fits(cell: Cell, asked: Asked) -> bool:
 
 def work(cell: Cell) -> int:
     """Return multiply-adds, to guess how long a cell will take."""
-    return cell.n * cell.layer.macs * (2 if cell.dtype == "float64" else 1)
+    both = 2 if cell.task == GRADIENTS else 1
+    return cell.n * cell.layer.macs * both * (2 if cell.dtype == "float64" else 1)
 
 
 def batches(cells: list[Cell], apart: bool = True) -> list[list[Cell]]:
@@ -167,4 +181,5 @@ def bytes_of(cell: Cell) -> int:
 
 def flops_of(cell: Cell) -> int:
     """Return two for each multiply-add of the definition, whatever a fast way saves."""
-    return 2 * cell.n * cell.layer.macs
+    both = 2 if cell.task == GRADIENTS else 1
+    return 2 * both * cell.n * cell.layer.macs

@@ -10,6 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import prod
 
+CONV, GRADIENTS, MAX, MEAN = "conv", "gradients", "max", "mean"
+# what is timed of a layer
+TASKS = {
+    CONV: "y",
+    GRADIENTS: "dx and dw",
+    MAX: "the maximum of each window",
+    MEAN: "the mean of each window, padding not counted",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -31,6 +40,8 @@ class Layer:
         How often the network has it.
     one_filter : bool
         Every channel meets the same filter, as in image processing.
+    pool : bool
+        It has no filter at all: channels are pooled, each alone.
     """
 
     size: tuple[int, ...]
@@ -43,6 +54,7 @@ class Layer:
     groups: int = 1
     count: int = 1
     one_filter: bool = False
+    pool: bool = False
 
     @property
     def out(self) -> tuple[int, ...]:
@@ -75,6 +87,8 @@ class Layer:
             size = f"{self.size[0]}"
         depthwise = self.groups == self.c and self.groups > 1
         channels = f"dw {self.c}" if depthwise else f"{self.c}→{self.o}"
+        if self.pool:
+            channels = f"{self.c}"
         stride = f" /{self.stride}" if self.stride > 1 else ""
         dilation = f" d{self.dilation}" if self.dilation > 1 else ""
         return f"{kernel} {channels} @{size}{stride}{dilation}"
@@ -90,12 +104,15 @@ class Network:
     layers : tuple of Layer
     images : tuple of int
         Numbers of images that make sense.
+    task : str
+        What is timed, a key of TASKS.
     """
 
     title: str
     source: str
     layers: tuple[Layer, ...]
     images: tuple[int, ...] = (1, 8)
+    task: str = CONV
 
 
 def square(rows: Iterable[tuple[int, ...]], axes: int = 2, depthwise: bool = False) -> list[Layer]:
@@ -169,6 +186,26 @@ WAVENET = [
 PHOTO = Layer((2160, 3840), 3, 3, (5, 5), padding=(2, 2), groups=3, one_filter=True)
 THREAD = Layer((5, 7), 4, 8, (3, 3), padding=(0, 0))
 
+
+def pooled(rows: Iterable[tuple[int, ...]]) -> tuple[Layer, ...]:
+    """Make layers that pool, of rows (size, c, kernel, stride, padding)."""
+    return tuple(
+        Layer((size,) * 2, c, c, (k,) * 2, s, 1, (p,) * 2, c, pool=True)
+        for size, c, k, s, p in rows
+    )
+
+
+# ResNet's stem; VGG-16; SqueezeNet; GoogLeNet's branches
+MAX_POOLING = pooled([
+    (112, 64, 3, 2, 1), (224, 64, 2, 2, 0), (112, 128, 2, 2, 0), (56, 256, 2, 2, 0), (28, 512, 2, 2, 0),
+    (55, 96, 3, 2, 0), (28, 192, 3, 1, 1), (14, 480, 3, 1, 1),
+])  # fmt: skip
+# DenseNet-121's transitions; Inception v3's branches; ResNet's last
+MEAN_POOLING = pooled([
+    (56, 128, 2, 2, 0), (28, 256, 2, 2, 0), (14, 512, 2, 2, 0),
+    (35, 192, 3, 1, 1), (17, 768, 3, 1, 1), (8, 1280, 3, 1, 1), (7, 2048, 7, 1, 0),
+])  # fmt: skip
+
 NETWORKS = {
     "thread": Network(
         "the thread's arrays and its slice",
@@ -208,6 +245,24 @@ NETWORKS = {
         "colour and grey, one filter for all channels",
         (PHOTO, replace(PHOTO, c=1, o=1, groups=1)),
         (1,),
+    ),
+    "resnet50-gradients": Network(
+        "ResNet-50, dx and dw", "the layers above, backwards", tuple(RESNET50), task=GRADIENTS
+    ),
+    "mobilenetv2-gradients": Network(
+        "MobileNetV2, dx and dw",
+        "depthwise, pointwise and first layer, backwards",
+        (*MOBILENETV2_DEPTHWISE, *MOBILENETV2_DENSE),
+        task=GRADIENTS,
+    ),
+    "max-pooling": Network(
+        "max pooling", "ResNet's stem, VGG-16, SqueezeNet, GoogLeNet's branches", MAX_POOLING, task=MAX
+    ),
+    "average-pooling": Network(
+        "average pooling",
+        "DenseNet-121's transitions, Inception v3's branches, ResNet's last",
+        MEAN_POOLING,
+        task=MEAN,
     ),
     "sizes": Network(
         "one layer, many sizes",

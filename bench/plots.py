@@ -8,7 +8,7 @@ from typing import Any
 from bench.contenders import CONTENDERS, PEER
 from bench.figures import Records, by_key, counted, own_call, own_calls, ratio
 from bench.grid import Cell, bytes_of, cells_of, flops_of
-from bench.networks import NETWORKS
+from bench.networks import CONV, NETWORKS
 
 OWN, HIGH, RIVAL, GREY = "#c2410c", "#1d4ed8", "#57534e", "#a8a29e"
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
@@ -95,7 +95,11 @@ def _ratios(plt: Any, data: dict[str, Any], cells: dict[str, Records]) -> Any:
 def _roofline(plt: Any, data: dict[str, Any], cells: dict[str, Records]) -> Any:
     """Draw speed against flops per byte, with the measured roof above."""
     peaks = data["peaks"]
-    points = [(cell, ratio(cells[cell.key], own_call(cell.network))) for cell in _measured(cells)]
+    points = [
+        (cell, ratio(cells[cell.key], own_call(cell.network)))
+        for cell in _measured(cells)
+        if cell.task == CONV
+    ]
     points = [(cell, found) for cell, found in points if found]
     if not points or "float32 GFLOP/s, all" not in peaks:
         return None

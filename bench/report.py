@@ -185,7 +185,7 @@ def _layer(cell: Cell, records: Records, own: str) -> list[str]:
         cell.layer.name,
         way,
         seconds(known.seconds),
-        f"{flops_of(cell) / known.seconds / 1e9:,.0f}",
+        "–" if cell.layer.pool else f"{flops_of(cell) / known.seconds / 1e9:,.0f}",
         _spread(best),
         best.rival if best else "–",
         f"{known.error:.2g}",

@@ -193,6 +193,40 @@ def test_the_check_passes_what_is_right_and_nothing_else(network, index, dtype):
         exact.judge(right[..., :1])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("network", "index"),
+    [("resnet50-gradients", 9), ("mobilenetv2-gradients", 8), ("mobilenetv2-gradients", 10)],
+)
+def test_the_check_of_gradients_passes_what_is_right_and_nothing_else(network, index, dtype):
+    case = Case(Cell(network, index, 1, dtype, "all"), 1)
+    exact = Exact(case)
+    dx, dw, _ = hwio.conv_grad(case.x, case.w, case.dy, need="xw", method="taps", **case.options)
+    assert exact.judge((dx, dw)).counts("highest")
+    for number in range(2):
+        wrong = [dx.copy(), dw.copy()]
+        wrong[number].flat[0] += 1
+        assert not exact.judge(tuple(wrong)).counts("highest")
+    with pytest.raises(ValueError, match="shape"):
+        exact.judge((dx[:, 1:], dw))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("network", "index", "pool"),
+    [("max-pooling", 7, hwio.max_pool), ("average-pooling", 5, hwio.avg_pool)],
+)
+def test_the_check_of_pooling_passes_what_is_right_and_nothing_else(network, index, pool, dtype):
+    case = Case(Cell(network, index, 2, dtype, "all"), 1)
+    layer, exact = case.layer, Exact(case)
+    y = pool(
+        case.x, layer.kernel[0], stride=layer.stride, padding=layer.padding[0], method="windows"
+    )
+    assert exact.judge(y).counts("highest")
+    y[1, 0, 0, 3] += 1
+    assert not exact.judge(y).counts("highest")
+
+
 def test_a_worker_checks_every_contender_that_is_installed():
     cells = [
         Cell("thread", 1, 2, "float32", "all"),
@@ -200,6 +234,10 @@ def test_a_worker_checks_every_contender_that_is_installed():
         Cell("resnet50", 9, 1, "float64", "all"),
         Cell("large-kernel", 3, 1, "float32", "all"),
         Cell("unet3d", 7, 1, "float32", "all"),
+        Cell("resnet50-gradients", 9, 1, "float64", "all"),
+        Cell("mobilenetv2-gradients", 8, 1, "float32", "all"),
+        Cell("max-pooling", 7, 1, "float32", "all"),
+        Cell("average-pooling", 5, 1, "float64", "all"),
     ]
     asked = {
         "threads": 1,

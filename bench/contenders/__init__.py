@@ -12,6 +12,7 @@ from importlib import import_module
 
 from bench.case import Case, Contender, LeftOut
 from bench.machine import is_installed
+from bench.networks import CONV, GRADIENTS, MAX, MEAN
 
 OWN, PEER, PLAIN_PEER, OTHER, CONTROL = "own", "peer", "plain peer", "other", "control"
 
@@ -22,8 +23,8 @@ class Entry:
 
     Attributes
     ----------
-    where : str
-        ``file:function`` under bench/contenders.
+    where : dict of str
+        For each task that it can do (see ``networks.TASKS``) ``file:function`` under bench/contenders.
     role : str
         own; peer (weights prepared); plain peer (weights as they come); other (shown, no rival);
         control (a contender once more: what it differs by is noise).
@@ -33,7 +34,7 @@ class Entry:
         Modules.
     """
 
-    where: str
+    where: dict[str, str]
     role: str
     words: str
     needs: tuple[str, ...] = ()
@@ -44,30 +45,60 @@ class Entry:
             if not is_installed(module):
                 message = f"{module} is not installed"
                 raise LeftOut(message)
-        file, _, function = self.where.partition(":")
+        if case.cell.task not in self.where:
+            message = f"has no part in {case.cell.task}"
+            raise LeftOut(message)
+        file, _, function = self.where[case.cell.task].partition(":")
         make: Callable[[Case], Contender] = getattr(
             import_module(f"bench.contenders.{file}"), function
         )
         return make(case)
 
 
+HWIO_POOLS = {MAX: "hwio_pool:maximum", MEAN: "hwio_pool:mean"}
+TORCH_POOLS = {MAX: "torch_pool:maximum", MEAN: "torch_pool:mean"}
 TORCH, ONNX = ("torch",), ("onnx", "onnxruntime")
 CONTENDERS = {
-    "hwio": Entry("hwio_conv:prepared", OWN, "hwio.prepare(w)(x)"),
-    "hwio high": Entry("hwio_conv:high", OWN, 'hwio.prepare(w, precision="high")(x)'),
-    "hwio.conv": Entry("hwio_conv:plain", OWN, "hwio.conv(x, w), packing timed"),
-    "hwio again": Entry("hwio_conv:prepared", CONTROL, "hwio.prepare(w)(x), a second one"),
-    "numpy": Entry("hwio_conv:numpy_alone", OTHER, "hwio.conv(x, w) without the engine"),
-    "loop": Entry("numpy_conv:loop", OTHER, "the nested loop, the thread's arrays only"),
-    "einsum": Entry("numpy_conv:einsum", OTHER, 'np.einsum("nhwc,hwck->nk", x, w), the slice only'),
-    "torch": Entry("torch_conv:channels_last", PEER, "Conv on channels_last tensors", TORCH),
-    "torch packed": Entry("torch_conv:packed", PEER, "oneDNN's form of x and w", TORCH),
-    "torch view": Entry(
-        "torch_conv:view", PLAIN_PEER, "conv on views of x and w, HWIO as it comes", TORCH
+    "hwio": Entry(
+        {CONV: "hwio_conv:prepared", GRADIENTS: "hwio_grad:prepared", **HWIO_POOLS},
+        OWN,
+        "hwio.prepare(w)(x); .grad(x, dy); the pooling call",
     ),
-    "onnxruntime": Entry("onnx_conv:initialiser", PEER, "w as initialiser, x in NCHW", ONNX),
-    "openvino": Entry("openvino_conv:constant", PEER, "w as constant, x in NCHW", ("openvino",)),
-    "jax": Entry("jax_conv:jitted", PEER, "jit, NHWC and HWIO", ("jax",)),
-    "scipy": Entry("scipy_conv:correlate", PEER, "ndimage.correlate or oaconvolve", ("scipy",)),
-    "opencv": Entry("opencv_conv:filter2d", PEER, "cv2.filter2D", ("cv2",)),
+    "hwio high": Entry({CONV: "hwio_conv:high"}, OWN, 'hwio.prepare(w, precision="high")(x)'),
+    "hwio.conv": Entry(
+        {CONV: "hwio_conv:plain", GRADIENTS: "hwio_grad:plain"},
+        OWN,
+        "hwio.conv(x, w), conv_grad(x, w, dy): packing timed",
+    ),
+    "hwio again": Entry(
+        {CONV: "hwio_conv:prepared", GRADIENTS: "hwio_grad:prepared", **HWIO_POOLS},
+        CONTROL,
+        "hwio.prepare(w)(x), a second one",
+    ),
+    "numpy": Entry({CONV: "hwio_conv:numpy_alone"}, OTHER, "hwio.conv(x, w) without the engine"),
+    "loop": Entry({CONV: "numpy_conv:loop"}, OTHER, "the nested loop, the thread's arrays only"),
+    "einsum": Entry(
+        {CONV: "numpy_conv:einsum"}, OTHER, 'np.einsum("nhwc,hwck->nk", x, w), the slice only'
+    ),
+    "torch": Entry(
+        {CONV: "torch_conv:channels_last", GRADIENTS: "torch_grad:channels_last", **TORCH_POOLS},
+        PEER,
+        "on channels_last tensors: Conv, its convolution_backward, pooling",
+        TORCH,
+    ),
+    "torch packed": Entry({CONV: "torch_conv:packed"}, PEER, "oneDNN's form of x and w", TORCH),
+    "torch view": Entry(
+        {CONV: "torch_conv:view"}, PLAIN_PEER, "conv on views of x and w, HWIO as it comes", TORCH
+    ),
+    "onnxruntime": Entry(
+        {CONV: "onnx_conv:initialiser"}, PEER, "w as initialiser, x in NCHW", ONNX
+    ),
+    "openvino": Entry(
+        {CONV: "openvino_conv:constant"}, PEER, "w as constant, x in NCHW", ("openvino",)
+    ),
+    "jax": Entry({CONV: "jax_conv:jitted"}, PEER, "jit, NHWC and HWIO", ("jax",)),
+    "scipy": Entry(
+        {CONV: "scipy_conv:correlate"}, PEER, "ndimage.correlate or oaconvolve", ("scipy",)
+    ),
+    "opencv": Entry({CONV: "opencv_conv:filter2d"}, PEER, "cv2.filter2D", ("cv2",)),
 }

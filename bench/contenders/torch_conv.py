@@ -19,9 +19,9 @@ FORMATS = (torch.contiguous_format, torch.channels_last, torch.channels_last_3d)
 
 def channels_last(case: Case) -> Contender:
     """Run a module; w and x lie in the order that PyTorch recommends on a CPU."""
-    module, tensor = _module(case), _view(case)
+    module, tensor = module_of(case), view_of(case.x)
     tensor = tensor.contiguous(memory_format=FORMATS[case.ndim - 1])
-    return Contender(lambda: module(tensor), _array)
+    return Contender(lambda: module(tensor), array_of)
 
 
 def packed(case: Case) -> Contender:
@@ -29,23 +29,24 @@ def packed(case: Case) -> Contender:
     if case.cell.dtype != "float32":
         message = "oneDNN packs float32 only"
         raise LeftOut(message)
-    module, tensor = mkldnn.to_mkldnn(_module(case)), _view(case).contiguous().to_mkldnn()
-    return Contender(lambda: module(tensor), lambda y: _array(y.to_dense()))
+    module, tensor = mkldnn.to_mkldnn(module_of(case)), view_of(case.x).contiguous().to_mkldnn()
+    return Contender(lambda: module(tensor), lambda y: array_of(y.to_dense()))
 
 
 def view(case: Case) -> Contender:
     """Hand over views of NHWC and HWIO arrays."""
-    _threads(case)
-    call, tensor, layer = CALLS[case.ndim - 1], _view(case), case.layer
+    use_threads(case)
+    call, tensor, layer = CALLS[case.ndim - 1], view_of(case.x), case.layer
     w = torch.from_numpy(np.moveaxis(case.w, (-1, -2), (0, 1)))
     options = (None, layer.stride, layer.padding, layer.dilation, layer.groups)
     if not case.options:
-        return Contender(lambda: call(tensor, w), _array)
-    return Contender(lambda: call(tensor, w, *options), _array)
+        return Contender(lambda: call(tensor, w), array_of)
+    return Contender(lambda: call(tensor, w, *options), array_of)
 
 
-def _module(case: Case) -> torch.nn.Module:
-    _threads(case)
+def module_of(case: Case) -> torch.nn.Module:
+    """Make the module, its weights in channels_last."""
+    use_threads(case)
     layer = case.layer
     module = MODULES[case.ndim - 1](
         layer.c, layer.o, layer.kernel, layer.stride, layer.padding, layer.dilation, layer.groups,
@@ -55,14 +56,17 @@ def _module(case: Case) -> torch.nn.Module:
     return module.eval().to(memory_format=FORMATS[case.ndim - 1])
 
 
-def _threads(case: Case) -> None:
+def use_threads(case: Case) -> None:
+    """Let PyTorch use as many threads as are asked for."""
     if torch.get_num_threads() != case.threads:
         torch.set_num_threads(case.threads)
 
 
-def _view(case: Case) -> torch.Tensor:
-    return torch.from_numpy(np.moveaxis(case.x, -1, 1))
+def view_of(array: np.ndarray) -> torch.Tensor:
+    """View (n, *cells, c) as a tensor (n, c, *cells)."""
+    return torch.from_numpy(np.moveaxis(array, -1, 1))
 
 
-def _array(y: Any) -> np.ndarray:
+def array_of(y: Any) -> np.ndarray:
+    """View a result (n, o, *out) as (n, *out, o)."""
     return last(y.numpy())

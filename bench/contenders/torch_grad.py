@@ -1,0 +1,29 @@
+"""PyTorch: dx and dw of channels_last tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.case import Case, Contender
+from bench.contenders.torch_conv import FORMATS, module_of, view_of
+
+
+def channels_last(case: Case) -> Contender:
+    """Call what autograd calls, without autograd around it."""
+    w, layer, axes = module_of(case).weight, case.layer, case.ndim
+    order = FORMATS[axes - 1]
+    x = view_of(case.x).contiguous(memory_format=order)
+    dy = view_of(case.dy).contiguous(memory_format=order)
+    each = [[layer.stride] * axes, layer.padding, [layer.dilation] * axes]
+    rest = (None, *each, False, [0] * axes, layer.groups, [True, True, False])
+    back = torch.ops.aten.convolution_backward
+    return Contender(lambda: back(dy, x, w, *rest), _pair)
+
+
+def _pair(gradients: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return dx (n, *in, c) and dw (*kernel, i, o)."""
+    dx, dw, _ = gradients
+    return np.moveaxis(dx.numpy(), 1, -1), np.moveaxis(dw.numpy(), (1, 0), (-2, -1))

@@ -55,3 +55,8 @@ POOLING_FIELDS = (  # of kernels/pooling.py
     "tiles",  # pieces of a task
 )  # fmt: skip
 POOLING_AT = {name: 8 * n for n, name in enumerate(POOLING_FIELDS)}
+
+PACKING_FIELDS = (  # of kernels/packing.py
+    "w", "packed", "depth", "row", "filters", "panels",
+    "zeros",  # as many as a panel has filters, for the last one's columns that are none
+)  # fmt: skip

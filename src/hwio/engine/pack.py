@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from hwio.engine.builtin import address_reader
 from hwio.engine.jit import address_of
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block
 
 LINE = 64  # bytes of a cache line, and of the widest vector
+address = address_reader()  # where an array's numbers begin
+_ZEROS = np.zeros(64, np.float64)  # more than a panel has filters
 
 
 def aligned(shape: tuple[int, ...], dtype: Any, *, zero: bool = False) -> Any:
@@ -19,12 +23,6 @@ def aligned(shape: tuple[int, ...], dtype: Any, *, zero: bool = False) -> Any:
     dtype = np.dtype(dtype)
     raw = (np.zeros if zero else np.empty)(prod(shape) * dtype.itemsize + LINE, np.uint8)
     return np.ndarray(shape, dtype, raw, -address(raw) % LINE)
-
-
-def address(array: Any) -> int:
-    """Return where an array's numbers begin; the shortest way that Python has."""
-    begin: int = array.__array_interface__["data"][0]
-    return begin
 
 
 def pack_panels(w: Any, groups: int, block: Block, dtype: Any) -> Any:
@@ -46,22 +44,67 @@ def pack_panels(w: Any, groups: int, block: Block, dtype: Any) -> Any:
     return packed
 
 
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How weights whose rows lie side by side are packed, but for where they lie.
+
+    Attributes
+    ----------
+    function : int
+        Address of the kernel; a task is one panel.
+    tasks, bytes : int
+    fields : array
+        ``fields.PACKING_FIELDS``, without the addresses w and packed.
+    """
+
+    function: int
+    tasks: int
+    bytes: int
+    fields: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a function of (x, w, b) does with w and b at each call.
+
+    Attributes
+    ----------
+    packing : Packing or None
+        None where the kernel reads w as it lies.
+    bias : array, shape (1, panels·nr)
+        Where b is copied to; its address is among the fields already.
+    bias_bytes : int
+        Of b; 0 where there is none.
+    """
+
+    packing: Packing | None
+    bias: Any
+    bias_bytes: int
+
+
+def packing_of(block: Block, groups: int, depth: int, filters: int) -> Packing:
+    """Return how w (*kernel, i, groups·filters) of ``depth`` rows is packed for a register block."""
+    panels, size = -(-filters // block.nr), block.size
+    symbol = f"packing_{block.kind}_{block.lanes}_{block.nrv}"
+    function = address_of("packing", symbol, block.kind, block.lanes, block.nrv)
+    row = groups * filters * size
+    fields = np.array([0, 0, depth, row, filters, panels, address(_ZEROS)], np.int64)
+    return Packing(function, groups * panels, groups * panels * depth * block.nr * size, fields)
+
+
 def _pack_rows(w: Any, packed: Any, filters: int, block: Block) -> None:
     """Pack contiguous weights by a kernel, a task for each panel."""
-    groups, panels, depth, _ = packed.shape
-    row = groups * filters * w.itemsize
-    fields = np.array([w.ctypes.data, packed.ctypes.data, depth, row, filters, panels], np.int64)
-    symbol = f"packing_{block.kind}_{block.lanes}_{block.nrv}"
-    kernel = address_of("packing", symbol, block.kind, block.lanes, block.nrv)
-    workers = pool()
-    workers.run(workers.state, kernel, fields.ctypes.data, groups * panels)
+    groups, _, depth, _ = packed.shape
+    how, workers = packing_of(block, groups, depth, filters), pool()
+    how.fields[:2] = address(w), address(packed)
+    workers.run(workers.state, how.function, address(how.fields), how.tasks)
 
 
 def pack_channels(w: Any, nr: int, dtype: Any) -> Any:
     """Return depthwise w (*kernel, 1, c) as (panels, taps, nr); the last panel ends in zeros."""
     channels, taps = w.shape[-1], prod(w.shape[:-2])
     panels = -(-channels // nr)
-    packed = aligned((panels, taps, nr), dtype, zero=True)
+    packed = aligned((panels, taps, nr), dtype)
     rows = np.zeros((taps, panels * nr), dtype)
     rows[:, :channels] = w.reshape(taps, channels)
     packed[...] = rows.reshape(taps, panels, nr).transpose(1, 0, 2)

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,12 @@ from hwio.engine.jit import address_of, caller
 from hwio.engine.processors import available
 from hwio.shapes.counts import check_int
 
-SPINS = 2000  # about a hundred microseconds of waiting before a worker sleeps
+SPINS = 10_000  # about half a millisecond of waiting before a worker sleeps
 MOST = 1024  # threads that a variable may ask for
 _SYSTEM = 768  # where the compiled half finds libc's syscall and the number of futex
+_CLAIM, _BYTES = 1024, 1152  # behind what the compiled half uses
+_CLOSED, _SCRATCH = 1, 2  # words behind the claim
+MOST_SCRATCH = 1 << 20  # words that a pool keeps for started launches
 _FUTEX = {"x86_64": 202, "AMD64": 202, "aarch64": 98}
 
 
@@ -34,9 +38,14 @@ class Pool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.run = caller(address_of("pool", "pool_run"), 4)
-        self._block = np.zeros(1024 // 8 + 16, np.int64)
+        self.run_address = address_of("pool", "pool_run")
+        self.run = caller(self.run_address, 4)
+        self._block = np.zeros((_BYTES + 128) // 8, np.int64)
         self.state = -(-self._block.ctypes.data // 128) * 128
+        # words for launch/started.py: 1 while a call has the scratch memory, 1 once closed, its address
+        self.claim = self.state + _CLAIM
+        self._claimed = self._block[(self.claim - self._block.ctypes.data) // 8 :]
+        self._scratch: list[np.ndarray[Any, Any]] = []
         self._workers: list[threading.Thread] = []
         if not self._tell_futex() or threads == 1:  # workers that can't sleep would burn a core
             self.threads, self.state = 1, 0
@@ -49,13 +58,32 @@ class Pool:
             worker.start()
             self._workers.append(worker)
 
+    def reserve(self, words: int) -> bool:
+        """Have scratch memory of so many 64-bit words for each thread; tell whether there is.
+
+        A call that runs meanwhile goes on with what it has: nothing is freed before the pool is.
+        """
+        words *= self.threads
+        if words > MOST_SCRATCH:
+            return False
+        with _Shared.lock:
+            if not self._scratch or words + 8 > len(self._scratch[-1]):
+                self._scratch.append(np.empty(2 * words + 8, np.int64))
+                self._claimed[_SCRATCH] = -(-self._scratch[-1].ctypes.data // 64) * 64
+        return True
+
     def close(self) -> None:
         """Send the workers home and wait until they have gone."""
+        self.retire()
         if self._workers:
             self._close(self.state)
             for worker in self._workers:
                 worker.join()
             self._workers = []
+
+    def retire(self) -> None:
+        """Let no started launch use this pool any more."""
+        self._claimed[_CLOSED] = 1
 
     def _tell_futex(self) -> bool:
         """Write the address of libc's syscall where the compiled half looks for it, if there is one."""
@@ -131,6 +159,8 @@ def pool() -> Pool:
 
 def _forget() -> None:
     """Start over in a forked child: its parent's workers did not come along."""
+    if _Shared.pool is not None:
+        _Shared.pool.retire()
     _Shared.pool, _Shared.lock = None, threading.Lock()
 
 

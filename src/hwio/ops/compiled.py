@@ -61,10 +61,10 @@ def run_compiled(
         compute = integer_dtype(problem, x, w, b)
         if compute.kind != "f":
             return None
-    return _tried(partial(_run_all, _Weights(problem, compute, w, b, packs), x, room))
+    return _tried(partial(_run_all, Operands(problem, compute, w, b, packs), x, room))
 
 
-def _run_all(weights: _Weights, x: Array, room: Array | None) -> Array:
+def _run_all(weights: Operands, x: Array, room: Array | None) -> Array:
     """Convolve, and do images again in which a transform may have overflowed."""
     problem, y = weights.problem, _run(weights, x, room)
     if not weights.bad:
@@ -89,7 +89,7 @@ def _tried(launch: Callable[[], Array | None]) -> Array | None:
 
 
 @dataclass(slots=True)
-class _Weights:
+class Operands:
     """What every block of a call has in common."""
 
     problem: Problem
@@ -151,7 +151,7 @@ class _Weights:
         return packed
 
 
-def _run(weights: _Weights, x: Array, room: Array | None) -> Array:
+def _run(weights: Operands, x: Array, room: Array | None) -> Array:
     """Convolve at once where x and y can be used as they lie in memory, else by blocks."""
     # here and not above: the engine loads llvmlite, which `import hwio` must not
     from hwio.engine.launch import spatial
@@ -161,7 +161,7 @@ def _run(weights: _Weights, x: Array, room: Array | None) -> Array:
     if straight and room is None:
         room = spatial.room(geo.y_shape, weights.compute)
     kernel = problem.plan.kernel or ""
-    ready = straight and room is not None and table_fits(geo, kernel) and _reads(weights, x)
+    ready = straight and room is not None and table_fits(geo, kernel) and reads(weights, x)
     if ready and room is not None and spatial.writes(room, kernel):
         weights.launch(x, geo, geo, room, 0)
         return room
@@ -173,7 +173,7 @@ def _run(weights: _Weights, x: Array, room: Array | None) -> Array:
     return room
 
 
-def _reads(weights: _Weights, x: Array) -> bool:
+def reads(weights: Operands, x: Array) -> bool:
     """Tell whether the kernel can read x (n, *in, c) where it lies."""
     from hwio.engine.launch import spatial
 
@@ -187,11 +187,11 @@ def _reads(weights: _Weights, x: Array) -> bool:
     return spatial.reads(problem.plan.kernel or "", x, geo)
 
 
-def _parts(weights: _Weights, problem: Problem, x: Array, room: Array | None) -> Parts:
+def _parts(weights: Operands, problem: Problem, x: Array, room: Array | None) -> Parts:
     """Yield indices of y (n, *out, o) and what belongs there, unless it is written into room."""
     from hwio.engine.launch import spatial
 
-    geo, in_place = problem.geometry, _reads(weights, x)
+    geo, in_place = problem.geometry, reads(weights, x)
     lengths = kernel_lengths(geo, problem.itemsize, problem.plan.kernel or "")
     whole = lengths == (geo.n, *geo.out_size)
     smallest = geo if whole else least(geo, lengths).copied(geo)[1]
@@ -216,31 +216,6 @@ def launcher(kernel: str) -> Any:
     from hwio.engine.launch import planes, spatial, winograd
 
     return {"planes": planes, **dict.fromkeys(winograd.OUTPUTS, winograd)}.get(kernel, spatial)
-
-
-def ready_call(problem: Problem, x: Array, w: Array, b: Array | None, packs: Packs) -> Any:
-    """Return a function of any x like this one, or None where a call needs more than a launch.
-
-    It returns y, or None where an image has to be done again another way.
-    """
-    from hwio.engine.launch import spatial
-
-    kernel, compute = problem.plan.kernel or "", problem.compute
-    if compute is None or compute != problem.result or kernel in PARTS or 0 in x.shape:
-        return None
-    x, w = canonical_views(problem, x, w)
-    weights, geo = _Weights(problem, compute, w, b, packs), problem.geometry
-    if not (x.flags.c_contiguous and _reads(weights, x) and table_fits(geo, kernel)):
-        return None
-    launch, room, shape = launcher(kernel), spatial.room, geo.y_shape
-    clip = problem.clip
-    ready = launch.ready(weights.pack(kernel, geo, True), x, geo, clip, room(shape, compute))
-
-    def call(x: Array) -> Array | None:
-        y: Array = room(shape, compute)
-        return y if ready(x, y) is None else None
-
-    return call
 
 
 def _unrolled(geo: Geometry, x: Array, w: Array, b: Array | None, clip: Any, y: Array) -> bool:

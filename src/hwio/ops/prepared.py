@@ -13,12 +13,14 @@ from hwio.ops.early import check_early
 from hwio.ops.elsewhere import answer_as
 from hwio.ops.keywords import FOREIGN, OPTIONS, check_keywords, hide_unknown
 from hwio.ops.options import Clip, clip_of
-from hwio.ops.quick import Quick, quick_call
+from hwio.ops.quick import Quick, QuickLaunch, not_started, quick_call
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import WEIGHT_LAYOUTS, default_layout, parse_layout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwio.ops.backward import Backward
     from hwio.planner.plan import Plan
     from hwio.types import Array
@@ -47,6 +49,7 @@ class Prepared:
                 own.flags.writeable = False
         self._known: dict[Any, Problem] = {}
         self._quick: dict[Any, Quick | None] = {}
+        self._start: Callable[[Any], Array | None] = not_started  # for the last x's shape
         self._packs: dict[Any, Any] = {}
         self._backward: dict[tuple[int, ...], Backward] = {}
 
@@ -73,11 +76,17 @@ class Prepared:
         if like is not None:
             return answer_as(like)(self(x, out=out))  # type: ignore[no-any-return]
         key = None
-        if type(x) is np.ndarray and out is None and x.flags.aligned:
-            key = (x.shape, x.strides, x.dtype)
-            quick = self._quick.get(key)
-            if quick is not None:
-                return quick(x, self.w, self.b)
+        if out is None:
+            y = self._start(x)
+            if y is not None:
+                return y
+            if type(x) is np.ndarray and x.flags.aligned:
+                key = (x.shape, x.strides, x.dtype)
+                quick = self._quick.get(key)
+                if quick is not None:
+                    if type(quick) is QuickLaunch:
+                        self._start = quick.start()
+                    return quick(x, self.w, self.b)
         x = as_array(x, "x", bfloat16=True)
         problem = self._problem(x)
         if key is not None and key not in self._quick:

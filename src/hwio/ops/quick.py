@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from hwio.engine import give_up, refusal
-from hwio.ops.compiled import kernel_is_small, ready_call
+from hwio.ops.compiled import kernel_is_small
+from hwio.ops.launches import plain_start, ready_call
 from hwio.ops.run import run
 
 if TYPE_CHECKING:
     from hwio.ops.check import Problem
     from hwio.ops.compiled import Packs
+    from hwio.ops.launches import Ready, Start, Starts
     from hwio.types import Array
 
 Quick = Callable[["Array", "Array", "Array | None"], "Array"]
@@ -36,18 +39,16 @@ def quick_call(
     if problem.flip or dtype is None or not lay.batched:
         return None
     if not kernel_is_small(problem):
-        return None if packs is None else _quick_launch(problem, x, w, b, packs)
+        if packs is None:
+            starts = _tried(partial(plain_start, problem, x, b is not None))
+            return None if starts is None else PlainLaunch(problem, starts)
+        ready = _tried(partial(ready_call, problem, x, w, b, packs))
+        return None if ready is None else QuickLaunch(problem, ready, packs)
     if geo.padded:
         return None
     from hwio.engine.tiny import entry_of
 
-    try:
-        entry = entry_of(geo, dtype.str[1:], b is not None, problem.clip)
-    except (MemoryError, FloatingPointError):
-        raise
-    except Exception as error:  # noqa: BLE001  as in run_compiled
-        give_up(error)
-        return None
+    entry = _tried(partial(entry_of, geo, dtype.str[1:], b is not None, problem.clip))
     if entry is None:
         return None
     shape, empty = geo.y_shape, np.empty
@@ -59,22 +60,56 @@ def quick_call(
     return call
 
 
-def _quick_launch(
-    problem: Problem, x: Array, w: Array, b: Array | None, packs: Packs
-) -> Quick | None:
-    """Return a function of x, with weights that don't change."""
+Made = TypeVar("Made")
+
+
+def _tried(make: Callable[[], Made | None]) -> Made | None:
+    """Return what is made, None where it failed and the engine gave up."""
     try:
-        ready = ready_call(problem, x, w, b, packs)
+        return make()
     except (MemoryError, FloatingPointError):
         raise
     except Exception as error:  # noqa: BLE001  as in run_compiled
         give_up(error)
         return None
-    if ready is None:
-        return None
 
-    def call(x: Array, w: Array, b: Array | None) -> Array:
-        y: Array | None = None if refusal() else ready(x)
-        return run(problem, x, w, b, None, packs) if y is None else y
 
-    return call
+class QuickLaunch:
+    """A launch for x of one shape; ``start`` is its shortest form."""
+
+    def __init__(self, problem: Problem, ready: Ready, packs: Packs) -> None:
+        self._problem, self._ready, self._packs = problem, ready, packs
+
+    def __call__(self, x: Array, w: Array, b: Array | None) -> Array:
+        """Return y."""
+        y = None if refusal() else self._ready(x)
+        return run(self._problem, x, w, b, None, self._packs) if y is None else y
+
+    def start(self) -> Start:
+        """Return a function of x that returns y, or None where this has to be called instead."""
+        return _start(self._ready.start)
+
+
+class PlainLaunch:
+    """A launch for x, w and b of one shape each, whose weights are packed anew at each call."""
+
+    def __init__(self, problem: Problem, starts: Starts) -> None:
+        self._problem, self._starts = problem, starts
+        self._start: Start = not_started
+
+    def __call__(self, x: Array, w: Array, b: Array | None) -> Array:
+        """Return y."""
+        y = self._start(x, w, b)
+        if y is None:
+            self._start = _start(self._starts)
+            y = run(self._problem, x, w, b, None)
+        return y
+
+
+def _start(starts: Starts) -> Start:
+    return (None if refusal() else _tried(starts)) or not_started
+
+
+def not_started(*arrays: Array | None) -> None:
+    """Stand where there is no function that starts a launch."""
+    del arrays

@@ -9,11 +9,11 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from hwio.engine.fields import PACKING_FIELDS
 from hwio.engine.intrinsics import at, copy, load_int
 from hwio.engine.kernels.emit import Tile
 
-FIELDS = ("w", "packed", "depth", "row", "filters", "panels")
-W, PACKED, DEPTH, ROW, FILTERS, PANELS = (8 * n for n in range(6))
+W, PACKED, DEPTH, ROW, FILTERS, PANELS, ZEROS = (8 * n for n in range(len(PACKING_FIELDS)))
 
 
 def make_copy_row(tile: Tile):
@@ -53,6 +53,7 @@ def make_packing(kind: str, lanes: int, nrv: int):
         else:
             for k in range(depth):
                 copy(source + k * row, target + k * nr * size, columns * size)
+                copy(load_int(a + ZEROS), target + (k * nr + columns) * size, (nr - columns) * size)
 
     return packing
 

@@ -25,7 +25,7 @@ from hwio.engine.intrinsics import (
 
 # byte offsets into the pool's state, far apart so that spinning on one disturbs no other
 JOB, DONE, SIGNAL, SLEEPERS, BUSY, TASK, SYSTEM, WAITING = range(0, 1024, 128)
-END_SPINS = 1000  # some tens of microseconds of waiting for another thread's last task
+END_SPINS = 20_000  # about a millisecond of waiting for another thread's last task
 LEFT = (1 << 32) - 1
 WAIT, WAKE, ALL = 128, 129, 1 << 30  # futex operations, private to the process
 

@@ -15,9 +15,17 @@ from hwio.engine.findings import look_up
 from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import axes, geometry_fields, three
 from hwio.engine.margins import EDGES, edge_bytes, merges, row_entries, table_bytes, worth_copying
-from hwio.engine.pack import address, aligned, pack_bias, pack_channels, pack_panels
+from hwio.engine.pack import (
+    Weights,
+    address,
+    aligned,
+    pack_bias,
+    pack_channels,
+    pack_panels,
+    packing_of,
+)
 from hwio.engine.scratch import give, take
-from hwio.engine.threads import pool
+from hwio.engine.threads import Pool, pool
 from hwio.engine.tiles import Block, depthwise_block, direct_block
 
 if TYPE_CHECKING:
@@ -84,24 +92,51 @@ def pack(
 def unpacked(
     kernel: str, block: Block, w: Array, b: Array | None, geo: Geometry, dtype: np.dtype[Any]
 ) -> Packed | None:
-    """Return weights (*kernel, i, o) as they come for a single call, None where packing pays.
+    """Return weights (*kernel, i, o) as they come for a single call, None where packing pays."""
+    if not (w.flags.c_contiguous and w.dtype == dtype and _not_worth_packing(kernel, block, geo)):
+        return None
+    panels = geo.group_filters // block.nr
+    bias = pack_bias(b, geo.groups, geo.group_filters, panels, block.nr, dtype)
+    return Packed("unpacked", block, w, bias)
 
-    It does where many pixels meet each panel, and where rows of weights don't lie as HWIO has them.
+
+def _not_worth_packing(kernel: str, block: Block, geo: Geometry) -> bool:
+    """Tell whether a single call of ``direct`` gains nothing by packed weights.
+
+    They pay where many pixels meet each panel, and where rows of weights don't lie as HWIO has them.
     """
     threads, panels = pool().threads, geo.group_filters // block.nr
+    if kernel != "direct" or merges(geo, kernel) or panels * geo.groups < 2 * threads:
+        return False
     cells = min(prod(geo.padded_size), geo.pixels * prod(geo.kernel))  # that are read
-    few = (
-        geo.n * cells * geo.in_channels * block.size <= NEAR_BYTES
+    return (
+        geo.group_filters % block.nr == 0
+        and geo.n * cells * geo.in_channels * block.size <= NEAR_BYTES
         and geo.depth * block.nr * block.size <= NEAR_BYTES
         and geo.n * geo.pixels * geo.depth // geo.group_channels * 8 <= table_bytes(threads) // 2
     )
-    whole = w.flags.c_contiguous and w.dtype == dtype and geo.group_filters % block.nr == 0
-    if kernel != "direct" or merges(geo, kernel) or panels * geo.groups < 2 * threads:
+
+
+def as_it_comes(
+    kernel: str, geo: Geometry, dtype: np.dtype[Any], bias: bool
+) -> tuple[Packed, Weights] | None:
+    """Return how a launch gets contiguous w and b anew at each call, None where it can't.
+
+    What it calls packed weights are none: their place is filled by the call.
+    """
+    block = block_of(kernel, geo, dtype.str[1:])
+    groups, filters, depth = geo.groups, geo.group_filters, geo.depth
+    if kernel == "depthwise":
+        groups, filters = 1, geo.out_channels
+    if bias and groups > 1 and filters % block.nr:
         return None
-    if not (few and whole):
-        return None
-    bias = pack_bias(b, geo.groups, geo.group_filters, panels, block.nr, dtype)
-    return Packed("unpacked", block, w, bias)
+    room = pack_bias(None, groups, filters, -(-filters // block.nr), block.nr, dtype)
+    bias_bytes = geo.out_channels * dtype.itemsize if bias else 0
+    nowhere: Array = np.empty(0, dtype)
+    if _not_worth_packing(kernel, block, geo):
+        return Packed("unpacked", block, nowhere, room), Weights(None, room, bias_bytes)
+    packing = packing_of(block, groups, depth, filters)
+    return Packed(kernel, block, nowhere, room), Weights(packing, room, bias_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +386,15 @@ def starter(
 
 
 class Task:
-    """A launch with all its fields but x and y, and what belongs to one call."""
+    """A launch with all its fields but x and y, and what belongs to one call.
+
+    Attributes
+    ----------
+    flags : int
+        Words in which the kernel says, by a number that is not 0, that y is not right.
+    """
+
+    flags = 0
 
     def __init__(
         self,
@@ -361,17 +404,22 @@ class Task:
     ) -> None:
         self._launch_of, self._tell = launch, tell
         self.keeps = keeps  # the arrays whose addresses the fields hold
-        self._for: tuple[Any, Launch, Array] | None = None
+        self._for: tuple[Pool, Launch, Array] | None = None
 
-    def __call__(self, x: Array, y: Array, more: tuple[tuple[int, Array], ...] = ()) -> None:
-        """Run it on x and y, and on more arrays by the number of their field."""
-        workers, known = pool(), self._for
+    def known(self, workers: Pool) -> tuple[Launch, Array]:
+        """Return the launch on these workers, and its fields, which are not to be changed."""
+        known = self._for
         if known is None or known[0] is not workers:
             launch = self._launch_of(workers.threads)
             fields = launch.fields.copy()
             self._tell(fields)
             known = self._for = workers, launch, fields
-        _, launch, fields = known
+        return known[1:]
+
+    def __call__(self, x: Array, y: Array, more: tuple[tuple[int, Array], ...] = ()) -> Any:
+        """Run it on x and y, and on more arrays by the number of their field."""
+        workers = pool()
+        launch, fields = self.known(workers)
         fields = fields.copy()
         tables = take(workers.threads * launch.scratch)
         fields[_X], fields[_Y], fields[_SCRATCH] = address(x), address(y), address(tables)

@@ -195,13 +195,22 @@ def ready(
         fields[_ZEROS], fields[_ENDS] = address(zeros), address(ends)
         fields[_LIMIT], fields[_NOTHING] = address(packed.limit), address(nothing)
 
-    task = Task(launch, tell, (packed, zeros, nothing, ends))
+    task = _Tiles(launch, tell, (packed, zeros, nothing, ends))
+    task.flags, task.images = tiles, geo.n
+    return task
 
-    def convolve(x: Array, y: Array) -> Array | None:
-        flags = np.empty(tiles, np.int64)
-        task(x, y, ((_FLAGS, flags),))
+
+class _Tiles(Task):
+    """A launch whose kernel sets a flag for each tile that may have overflowed."""
+
+    images = 1
+
+    def __call__(
+        self, x: Array, y: Array, more: tuple[tuple[int, Array], ...] = ()
+    ) -> Array | None:
+        """Run it; return the images with such tiles, or None."""
+        flags = np.empty(self.flags, np.int64)
+        super().__call__(x, y, (*more, (_FLAGS, flags)))
         if not flags.any():
             return None
-        return np.flatnonzero(flags.reshape(geo.n, -1).any(axis=1))
-
-    return convolve
+        return np.flatnonzero(flags.reshape(self.images, -1).any(axis=1))

@@ -1,0 +1,144 @@
+"""A launch as one built-in function: nothing of Python runs between a call and its kernel.
+
+A kernel leaves its own data in the caches where the interpreter's was. Whatever Python does before
+the next launch then waits for memory: some ten microseconds for an array's address, as much for a new
+array, hundreds for all of ``hwio.conv``. So the function here, made like those of ``kernels.tiny``,
+compares x with what it was made for, asks NumPy's C interface for y, writes addresses into the fields,
+lets go of the interpreter lock and runs the pool. It returns None, and has done nothing, where x
+differs, where another thread is here, or where the pool has been closed: the caller then takes the
+long way. Its code is in ``started_ir``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwio.engine.builtin import array_functions, builtin, builtins_serve
+from hwio.engine.fields import AT, PACKING_FIELDS
+from hwio.engine.jit import compile_ir, load
+from hwio.engine.launch.started_ir import (
+    AXES,
+    BEHIND,
+    DESCR,
+    FLAGS,
+    HEAD,
+    LINE,
+    MOST_AXES,
+    TYPE,
+    started_ir,
+)
+from hwio.engine.pack import Weights, address
+from hwio.engine.threads import pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hwio.engine.launch.spatial import Task
+    from hwio.types import Array
+
+NEW_FROM_DESCR, SET_BASE = 94, 282  # places in NumPy's table of C functions
+# the dtype objects that arrays of native order have
+_DTYPES = {np.dtype(kind): np.dtype(kind) for kind in ("f4", "f8")}
+
+
+def started(
+    task: Task,
+    x_shape: tuple[int, ...],
+    y_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    weights: Weights | None = None,
+) -> Callable[..., Array | None] | None:
+    """Return the function of x, or of (x, w, b) where ``weights`` says how; None where there is none.
+
+    x (n, *in, c) and y (n, *out, o) are contiguous. Of w and b nothing is compared: they must lie in
+    memory as those did that the caller has seen.
+    """
+    functions, workers = _functions(), pool()
+    if functions is None or len(x_shape) > MOST_AXES or dtype not in _DTYPES:
+        return None
+    launch, fields = task.known(workers)
+    if not workers.reserve(launch.scratch):
+        return None
+    flags = np.zeros(max(1, task.flags), np.int64)
+    words = {
+        **functions,
+        "claim": workers.claim,
+        "state": workers.state,
+        "run": workers.run_address,
+        "kernel": launch.function,
+        "tasks": launch.tasks,
+        "let_go": int(launch.tasks > 1 or weights is not None),  # packing needs it
+        "axes": len(x_shape),
+        "descr": id(_DTYPES[dtype]),
+        "y_bytes": prod(y_shape) * dtype.itemsize + LINE,
+        "flags": address(flags),
+        "flag_count": task.flags,
+        **{f"x{n}": size for n, size in enumerate(x_shape)},
+        **{f"y{n}": size for n, size in enumerate(y_shape)},
+    }
+    packing = np.zeros(len(PACKING_FIELDS), np.int64)
+    if weights is not None:
+        words |= {"bias": address(weights.bias), "bias_bytes": weights.bias_bytes}
+        if weights.packing is not None:
+            packing = weights.packing.fields
+            words |= {
+                "pack": weights.packing.function,
+                "pack_tasks": weights.packing.tasks,
+                "packed_bytes": weights.packing.bytes + LINE,
+            }
+    words["packing"] = address(packing)
+    head = np.concatenate([np.array([words.get(name, 0) for name in HEAD], np.int64), fields])
+    if task.flags:
+        head[(BEHIND + AT["flags"]) // 8] = address(flags)
+    keeps = (task, flags, workers, packing, weights)
+    return builtin(_entry(weights is not None), "start", head, keeps)
+
+
+@lru_cache(maxsize=2)
+def _entry(plain: bool) -> int:
+    name = "start_plain" if plain else "start"
+    return load(compile_ir(started_ir(name, plain=plain)), name)
+
+
+@lru_cache(maxsize=1)
+def _functions() -> dict[str, int] | None:
+    """Return addresses of CPython and NumPy, or None where they are not what the code expects."""
+    table = array_functions() if builtins_serve() else None
+    if table is None or not _arrays_serve():
+        return None
+
+    def address_in(name: str) -> int:
+        return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0
+
+    return {
+        "type": id(np.ndarray),
+        "bytes_descr": id(np.dtype("u1")),
+        "none": id(None),
+        "new": table[NEW_FROM_DESCR],
+        "set_base": table[SET_BASE],
+        "refer": address_in("Py_IncRef"),
+        "drop": address_in("Py_DecRef"),
+        "save": address_in("PyEval_SaveThread"),
+        "restore": address_in("PyEval_RestoreThread"),
+    }
+
+
+def _arrays_serve() -> bool:
+    """Tell whether an array object keeps what is read of it where it is looked for."""
+    probe = np.zeros((5, 3), np.float32)
+
+    def word(offset: int, kind: Any) -> int:
+        found: int = kind.from_address(id(probe) + offset).value
+        return found
+
+    return (
+        word(TYPE, ctypes.c_int64) == id(np.ndarray)
+        and word(AXES, ctypes.c_int32) == 2
+        and word(DESCR, ctypes.c_int64) == id(np.dtype("f4"))
+        and word(FLAGS, ctypes.c_int32) == probe.flags.num
+    )

@@ -1,0 +1,281 @@
+"""The code of a started launch, as LLVM IR: what it compares, makes, runs and gives back.
+
+Its self is an array of 64-bit integers, HEAD before the fields of a launch. It uses the pool's own
+scratch memory and its own fields, so one call at a time may be inside: the pool's claim says which.
+The claim is taken and left with the interpreter lock held.
+"""
+
+from __future__ import annotations
+
+from hwio.engine.builtin import DATA
+from hwio.engine.fields import AT, PACKING_FIELDS
+
+MOST_AXES = 5
+LINE = 64
+HEAD = (
+    "claim",  # address of the pool's words: claimed, closed, scratch
+    "state", "run", "kernel", "tasks",  # what the pool is given
+    "let_go",  # whether to let go of the interpreter lock
+    "axes", "descr", "type",  # what x must be
+    "bytes_descr", "y_bytes",  # of the memory behind y
+    "new", "set_base", "refer", "drop", "save", "restore",  # functions of CPython and NumPy
+    "none",
+    "flags", "flag_count",  # words in which a kernel says that y is not right
+    "pack", "pack_tasks", "packing", "packed_bytes",  # how w is packed; 0 where it is read as it lies
+    "bias", "bias_bytes",  # where b is copied to; 0 where there is none
+    *(f"x{n}" for n in range(MOST_AXES)), *(f"y{n}" for n in range(MOST_AXES)),  # sizes
+)  # fmt: skip
+SINGLE = HEAD[: HEAD.index("x0")]
+HEAD_AT = {name: 8 * n for n, name in enumerate(HEAD)}
+BEHIND = 8 * len(HEAD)  # where the fields begin
+PACKING_AT = {name: 8 * n for n, name in enumerate(PACKING_FIELDS)}
+# an array object, behind its reference count: type, data, axes, sizes, base, descr, flags
+TYPE, AXES, SIZES, DESCR, FLAGS = 8, 24, 32, 56, 64
+PLAIN = 0x101  # flags: contiguous in C's order, aligned
+OWN = 0x501  # and writeable
+POINTERS = ("new", "set_base", "refer", "drop", "save", "restore", "run", "type", "descr",
+            "bytes_descr", "none", "claim", "flags", "packing", "bias")  # fmt: skip
+
+
+def started_ir(name: str, *, plain: bool) -> str:
+    """Write the function of x, or of (x, w, b) where ``plain``."""
+    after = "weights" if plain else "take"
+    return f"""
+define ptr @{name}(ptr %self, ptr %arguments, i64 %count) {{
+{_begin(3 if plain else 1)}
+{_compare(after)}
+{_WEIGHTS if plain else ""}
+{_TAKE}
+{_make(_OPERANDS if plain else "")}
+{_run(_PACK if plain else "", _DROP if plain else "")}
+{_END}
+{_FAILED_PACKING if plain else ""}
+}}
+"""
+
+
+def _begin(count: int) -> str:
+    """Load the head; decline whatever is no array."""
+    words = "".join(
+        f"""
+  %{name}_word = getelementptr i8, ptr %head, i64 {HEAD_AT[name]}
+  %{name} = load i64, ptr %{name}_word"""
+        for name in SINGLE
+    )
+    pointers = "".join(f"\n  %{name}_to = inttoptr i64 %{name} to ptr" for name in POINTERS)
+    return f"""
+entry:
+  %head_at = getelementptr i8, ptr %self, i64 {DATA}
+  %head = load ptr, ptr %head_at
+  %x = load ptr, ptr %arguments{words}{pointers}
+  %closed_at = getelementptr i8, ptr %claim_to, i64 8
+  %scratch_at = getelementptr i8, ptr %claim_to, i64 16
+  %axes_32 = trunc i64 %axes to i32
+  %x_sizes = getelementptr i8, ptr %head, i64 {HEAD_AT["x0"]}
+  %y_sizes = getelementptr i8, ptr %head, i64 {HEAD_AT["y0"]}
+  %fields = getelementptr i8, ptr %head, i64 {BEHIND}
+  %type_at = getelementptr i8, ptr %x, i64 {TYPE}
+  %its_type = load i64, ptr %type_at
+  %right_count = icmp eq i64 %count, {count}
+  %right_type = icmp eq i64 %its_type, %type
+  %is_array = and i1 %right_count, %right_type
+  br i1 %is_array, label %compare, label %decline"""
+
+
+def _compare(after: str) -> str:
+    """Decline an x of another dtype or shape, or one that is not contiguous and aligned."""
+    return f"""
+compare:
+  %descr_at = getelementptr i8, ptr %x, i64 {DESCR}
+  %its_descr = load i64, ptr %descr_at
+  %axes_at = getelementptr i8, ptr %x, i64 {AXES}
+  %its_axes = load i32, ptr %axes_at
+  %its_flags_at = getelementptr i8, ptr %x, i64 {FLAGS}
+  %its_flags = load i32, ptr %its_flags_at
+  %its_plain = and i32 %its_flags, {PLAIN}
+  %right_descr = icmp eq i64 %its_descr, %descr
+  %right_axes = icmp eq i32 %its_axes, %axes_32
+  %right_flags = icmp eq i32 %its_plain, {PLAIN}
+  %right_kind = and i1 %right_descr, %right_axes
+  %right_array = and i1 %right_kind, %right_flags
+  %sizes_at = getelementptr i8, ptr %x, i64 {SIZES}
+  %its_sizes = load ptr, ptr %sizes_at
+  br i1 %right_array, label %size, label %decline
+size:
+  %axis = phi i64 [0, %compare], [%next_axis, %next_size]
+  %more_axes = icmp ult i64 %axis, %axes
+  br i1 %more_axes, label %compare_size, label %{after}
+compare_size:
+  %its_size_at = getelementptr i64, ptr %its_sizes, i64 %axis
+  %its_size = load i64, ptr %its_size_at
+  %our_size_at = getelementptr i64, ptr %x_sizes, i64 %axis
+  %our_size = load i64, ptr %our_size_at
+  %right_size = icmp eq i64 %its_size, %our_size
+  br i1 %right_size, label %next_size, label %decline
+next_size:
+  %next_axis = add i64 %axis, 1
+  br label %size"""
+
+
+_WEIGHTS = f"""
+weights:
+  %w_at = getelementptr i8, ptr %arguments, i64 8
+  %w = load ptr, ptr %w_at
+  %w_flags_at = getelementptr i8, ptr %w, i64 {FLAGS}
+  %w_flags = load i32, ptr %w_flags_at
+  %w_plain = and i32 %w_flags, {PLAIN}
+  %right_w = icmp eq i32 %w_plain, {PLAIN}
+  br i1 %right_w, label %take, label %decline"""
+
+_TAKE = """
+take:
+  %swapped = cmpxchg ptr %claim_to, i64 0, i64 1 seq_cst seq_cst
+  %claimed = extractvalue { i64, i1 } %swapped, 1
+  br i1 %claimed, label %look, label %decline
+look:
+  %closed = load i64, ptr %closed_at
+  %open = icmp eq i64 %closed, 0
+  br i1 %open, label %make, label %leave"""
+
+
+def _new_bytes(name: str, failed: str, after: str) -> str:
+    """Ask NumPy for bytes, %name_bytes of them; %name_begin is their first cache line."""
+    return f"""
+  call void %refer_to(ptr %bytes_descr_to)
+  %{name}_memory = call ptr %new_to(ptr %type_to, ptr %bytes_descr_to, i32 1, ptr %{name}_bytes_word, ptr null, ptr null, i32 0, ptr null)
+  %{name}_missing = icmp eq ptr %{name}_memory, null
+  br i1 %{name}_missing, label %{failed}, label %{after}
+{after}:
+  %{name}_memory_at = getelementptr i8, ptr %{name}_memory, i64 {DATA}
+  %{name}_first = load i64, ptr %{name}_memory_at
+  %{name}_beyond = add i64 %{name}_first, {LINE - 1}
+  %{name}_begin = and i64 %{name}_beyond, -{LINE}"""
+
+
+def _store(what: str, field: str) -> str:
+    """Write a number into a field."""
+    return f"""
+  %{field}_field = getelementptr i8, ptr %fields, i64 {AT[field]}
+  store i64 {what}, ptr %{field}_field"""
+
+
+def _make(operands: str) -> str:
+    """Make y and tell the fields where everything lies."""
+    return f"""
+make:{_new_bytes("y", "fail", "view")}
+  %y_data = inttoptr i64 %y_begin to ptr
+  call void %refer_to(ptr %descr_to)
+  %y = call ptr %new_to(ptr %type_to, ptr %descr_to, i32 %axes_32, ptr %y_sizes, ptr null, ptr %y_data, i32 {OWN}, ptr null)
+  %no_y = icmp eq ptr %y, null
+  br i1 %no_y, label %fail_after, label %hold
+hold:
+  %held = call i32 %set_base_to(ptr %y, ptr %y_memory)
+  %x_data_at = getelementptr i8, ptr %x, i64 {DATA}
+  %x_data = load i64, ptr %x_data_at
+  %scratch = load i64, ptr %scratch_at{_store("%x_data", "x")}{_store("%y_begin", "y")}{_store("%scratch", "scratch")}
+  %given = ptrtoint ptr %fields to i64{operands}
+  br label %go"""
+
+
+# w's own address, or that of packed weights; b, number by number
+_OPERANDS = f"""
+  %w_data_at = getelementptr i8, ptr %w, i64 {DATA}
+  %w_data = load i64, ptr %w_data_at
+  %packs = icmp ne i64 %packed_bytes, 0
+  br i1 %packs, label %room, label %add_bias
+room:{_new_bytes("packed", "fail_packing", "tell_packing")}
+  %packing_w = getelementptr i8, ptr %packing_to, i64 {PACKING_AT["w"]}
+  store i64 %w_data, ptr %packing_w
+  %packing_to_field = getelementptr i8, ptr %packing_to, i64 {PACKING_AT["packed"]}
+  store i64 %packed_begin, ptr %packing_to_field
+  br label %add_bias
+add_bias:
+  %w_used = phi i64 [%w_data, %hold], [%packed_begin, %tell_packing]
+  %to_drop = phi ptr [null, %hold], [%packed_memory, %tell_packing]{_store("%w_used", "w")}
+  %b_at = getelementptr i8, ptr %arguments, i64 16
+  %b = load ptr, ptr %b_at
+  %b_data_at = getelementptr i8, ptr %b, i64 {DATA}
+  %has_bias = icmp ne i64 %bias_bytes, 0
+  br i1 %has_bias, label %b_array, label %go
+b_array:
+  %b_data = load ptr, ptr %b_data_at
+  br label %copy_bias
+copy_bias:
+  %copied = phi i64 [0, %b_array], [%next_copied, %copy_bias]
+  %b_from = getelementptr i8, ptr %b_data, i64 %copied
+  %b_number = load i32, ptr %b_from, align 1
+  %b_into = getelementptr i8, ptr %bias_to, i64 %copied
+  store i32 %b_number, ptr %b_into
+  %next_copied = add i64 %copied, 4
+  %more_bias = icmp ult i64 %next_copied, %bias_bytes
+  br i1 %more_bias, label %copy_bias, label %go_on
+go_on:"""
+
+_PACK = """
+  br i1 %packs, label %pack_first, label %packed_now
+pack_first:
+  call void %run_to(i64 %state, i64 %pack, i64 %packing, i64 %pack_tasks)
+  br label %packed_now
+packed_now:"""
+
+_DROP = """
+  br i1 %packs, label %drop_packed, label %dropped
+drop_packed:
+  call void %drop_to(ptr %to_drop)
+  br label %dropped
+dropped:"""
+
+
+def _run(pack: str, drop: str) -> str:
+    """Run the pool; see whether the kernel set a flag."""
+    run = "\n  call void %run_to(i64 %state, i64 %kernel, i64 %given, i64 %tasks)"
+    return f"""
+go:
+  %lets_go = icmp ne i64 %let_go, 0
+  br i1 %lets_go, label %apart, label %here
+apart:
+  %thread = call ptr %save_to(){pack}{run}
+  call void %restore_to(ptr %thread){drop}
+  br label %done
+here:{run}
+  br label %done
+done:
+  br label %flag
+flag:
+  %at = phi i64 [0, %done], [%next_flag, %sound]
+  %more_flags = icmp ult i64 %at, %flag_count
+  br i1 %more_flags, label %see, label %finish
+see:
+  %flag_at = getelementptr i64, ptr %flags_to, i64 %at
+  %set = load i64, ptr %flag_at
+  %is_sound = icmp eq i64 %set, 0
+  br i1 %is_sound, label %sound, label %unsound
+sound:
+  %next_flag = add i64 %at, 1
+  br label %flag"""
+
+
+_END = """
+finish:
+  store atomic i64 0, ptr %claim_to seq_cst, align 8
+  ret ptr %y
+unsound:
+  call void %drop_to(ptr %y)
+  br label %leave
+leave:
+  store atomic i64 0, ptr %claim_to seq_cst, align 8
+  br label %decline
+decline:
+  call void %refer_to(ptr %none_to)
+  ret ptr %none_to
+fail_after:
+  call void %drop_to(ptr %y_memory)
+  br label %fail
+fail:
+  store atomic i64 0, ptr %claim_to seq_cst, align 8
+  ret ptr null"""
+
+_FAILED_PACKING = """
+fail_packing:
+  call void %drop_to(ptr %y)
+  br label %fail"""

@@ -154,17 +154,21 @@ DW_DIRECT = {
 }
 # vector bytes -> (MR, NRV) of the gradient for depthwise w: MR pixels of a row at once
 DW_DEPTHWISE = {64: ((4, 4), (4, 2)), 32: ((4, 2),), 16: ((4, 2),)}
+COPY = 50  # pixels that sum into a number of dw in the time that copying it takes
 DW_FORMS = ((3, 1), (3, 2), (5, 1), (5, 2), (1, 0))  # (RUN, STEP); (1, 0) serves everything
 
 
-def dw_direct_block(kind: str, vector_bytes: int, channels: int, filters: int) -> Block:
+def dw_direct_block(
+    kind: str, vector_bytes: int, channels: int, filters: int, pixels: int
+) -> Block:
     """Choose the block that wastes least on this many channels and filters of a group."""
     lanes = vector_bytes // int(kind[1])
 
     def cost(block: tuple[int, int]) -> float:
         mr, nrv = block
         work = -(-channels // mr) * mr * -(-filters // (nrv * lanes)) * nrv
-        return work * (1 + 0.5 * (1 / mr + 1 / (4 * nrv))) * max(1, 8 / (mr * nrv))
+        ragged = COPY / pixels if filters % (nrv * lanes) else 0  # whole panels are cut to dw
+        return work * (1 + 0.5 * (1 / mr + 1 / (4 * nrv)) + ragged) * max(1, 8 / (mr * nrv))
 
     return Block(
         kind, lanes, *min((b for b in DW_DIRECT[vector_bytes] if b[0] <= channels), key=cost)

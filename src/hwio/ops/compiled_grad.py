@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from hwio.types import Array
 
 
-def compiled_dx(problem: Backward, dy: Array, w: Array) -> Array | None:
-    """Compute dx (n, *in, c) of dy (n, *out, o) and w (*kernel, i, o); None where NumPy serves."""
+def compiled_dx(
+    problem: Backward, dy: Array, w: Array, packs: dict[Any, Any] | None = None
+) -> Array | None:
+    """Compute dx (n, *in, c) of dy (n, *out, o) and w (*kernel, i, o); None where NumPy serves.
+
+    What it packs of w is kept in ``packs``.
+    """
     geo, mode = problem.geometry, problem.padding_mode
     name = _chosen(problem, _kind(dy), "dx")
     if name is None:
@@ -36,7 +41,7 @@ def compiled_dx(problem: Backward, dy: Array, w: Array) -> Array | None:
         # here and not above: the engine loads llvmlite, which `import hwio` must not
         from hwio.engine.launch import gradient_x
 
-        return gradient_x.run(forward, np.ascontiguousarray(dy), w, whole)
+        return gradient_x.run(forward, np.ascontiguousarray(dy), w, whole, packs)
 
     dx = _tried(run)
     if dx is None or whole is geo:

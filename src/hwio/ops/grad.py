@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hwio.types import Array, Padding, PaddingMode
 
 Grads = tuple["Array | None", "Array | None", "Array | None"]
+Packs = dict[Any, Any]
 GRAD_OPTIONS = (
     *("stride", "padding", "dilation", "groups", "layout", "flip", "padding_mode"),
     *("need", "method", "memory_limit"),
@@ -165,6 +166,7 @@ def go_back(
     wanted: str,
     options: dict[str, Any],
     memory_limit: int | None = None,
+    packs: Packs | None = None,
 ) -> Grads:
     """Compute the gradients that are wanted, once dy fits and there is room.
 
@@ -180,6 +182,8 @@ def go_back(
     options : dict
         Those of ``geometry_of`` as they were given, for messages.
     memory_limit : int, optional
+    packs : dict, optional
+        Keeps what is packed of w for later calls with the same w.
     """
     geo, lay = problem.geometry, problem.layout
     if dy is None:
@@ -190,7 +194,7 @@ def go_back(
     asked = {letter: f"d{letter}" if letter in wanted else "" for letter in "xw"}
     problem = check_room_for(problem, itemsize, memory_limit, dx=asked["x"], dw=asked["w"])
     dy = aligned(dy)
-    dx = grad_x(problem, dy, conjugate(aligned(w))) if "x" in wanted else None
+    dx = grad_x(problem, dy, conjugate(aligned(w)), packs=packs) if "x" in wanted else None
     dw = grad_w(problem, conjugate(aligned(x)), dy, shape_of(w)) if "w" in wanted else None
     return dx, dw, grad_b(y_view(problem, dy)) if "b" in wanted else None
 
@@ -202,7 +206,12 @@ def shape_of(value: Any) -> tuple[int, ...]:
 
 
 def grad_x(
-    problem: Backward, dy: Array, w: Array, b: Array | None = None, name: str = "dx"
+    problem: Backward,
+    dy: Array,
+    w: Array,
+    b: Array | None = None,
+    name: str = "dx",
+    packs: Packs | None = None,
 ) -> Array:
     """Compute dx, plus b where it is y of a transposed convolution, in x's order.
 
@@ -215,13 +224,15 @@ def grad_x(
         One number per channel of x.
     name : str
         Of the result, for messages.
+    packs : dict, optional
+        Keeps what is packed of w.
     """
     geo = problem.geometry
     result = result_dtype(dy.dtype, w.dtype, *([] if b is None else [b.dtype]))
     k = prod(geo.kernel) * geo.group_filters * copies(geo, problem.padding_mode)
     dtype = summing_dtype(result, (dy, w), k, name, b)
     upper, weights = y_view(problem, dy), w_view(problem, w)
-    dx = gradient_for_x(problem, _as(upper, dtype), _as(weights, dtype))  # (n, *in, c)
+    dx = gradient_for_x(problem, _as(upper, dtype), _as(weights, dtype), packs)  # (n, *in, c)
     if b is not None:
         dx += b.reshape(-1).astype(dtype, copy=False)
     return stored_x(problem, narrowed(dx, result, name))

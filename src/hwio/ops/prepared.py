@@ -150,7 +150,7 @@ class Prepared:
                 check_alike(dy.shape, y.shape)
                 dy = stopped(dy, y, clip_of(self.options["activation"], y.dtype))
             limit = self.options.get("memory_limit")
-            return go_back(problem, x, self.w, dy, wanted, options, limit)
+            return go_back(problem, x, self.w, dy, wanted, options, limit, self._packs)
 
     def _output(self, x: Any, y: Any) -> Array:
         """Return y, computed again where it was not given."""

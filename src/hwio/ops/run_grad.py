@@ -6,7 +6,7 @@ and the transposed convolution too, goes through them. A compiled way is asked f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwio.gradients.apply import apply_dw, apply_dx
 from hwio.ops.canonical import pad
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from hwio.types import Array
 
 
-def gradient_for_x(problem: Backward, dy: Array, w: Array) -> Array:
+def gradient_for_x(
+    problem: Backward, dy: Array, w: Array, packs: dict[Any, Any] | None = None
+) -> Array:
     """Compute dx = dy · wᵀ, added where windows overlap.
 
     Parameters
@@ -26,12 +28,14 @@ def gradient_for_x(problem: Backward, dy: Array, w: Array) -> Array:
     dy : array, shape (n, *out, o)
     w : array, shape (*kernel, i, o)
         Of dy's dtype.
+    packs : dict, optional
+        Keeps what is packed of w for later calls with the same w.
 
     Returns
     -------
     array, shape (n, *in, c)
     """
-    dx = compiled_dx(problem, dy, w) if problem.compiled else None
+    dx = compiled_dx(problem, dy, w, packs) if problem.compiled else None
     if dx is not None:
         return dx
     return apply_dx(problem.way, dy, w, problem.geometry, problem.padding_mode)

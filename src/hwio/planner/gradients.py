@@ -121,6 +121,7 @@ def _numpy_cost(geo: Geometry) -> float:
     taps = prod(geo.kernel)
     products = geo.groups if geo.group_channels > 1 else 1
     passes = taps * geo.n * geo.pixels * max(geo.in_channels, geo.out_channels) * ELEMENT_US
+    passes += prod(geo.w_shape) * ELEMENT_US  # w turned round, or dw put in its place
     return taps * products * TAP_CALLS * CALL_US + passes + geo.macs * MAC_US
 
 

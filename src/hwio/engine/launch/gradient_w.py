@@ -65,7 +65,8 @@ def direct_launch(geo: Geometry, kind: str, threads: int) -> tuple[Launch, tuple
     if merges(geo, "direct"):  # the taps of a row lie side by side: one tap, all their channels
         channels, kernel = channels * kernel[-1], (*kernel[:-1], 1)
         fields = _sizes(_margins(geo), size) | {"kernel_w": 1}
-    block = dw_direct_block(kind, processor().vector_bytes, channels, geo.group_filters)
+    sizes = channels, geo.group_filters, geo.n * geo.pixels
+    block = dw_direct_block(kind, processor().vector_bytes, *sizes)
     panels, blocks = -(-geo.group_filters // block.nr), -(-channels // block.mr)
     chunk = chunk_of(geo)
     strips = prod(kernel) * blocks

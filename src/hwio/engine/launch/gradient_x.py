@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from math import gcd, prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from hwio.engine.tiles import Block
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
+
+
+Packs = dict[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,9 @@ class Phase:
     taps: tuple[int, ...]
 
 
-def run(kernel: str, dy: Array, w: Array, geo: Geometry) -> Array | None:
+def run(
+    kernel: str, dy: Array, w: Array, geo: Geometry, packs: Packs | None = None
+) -> Array | None:
     """Compute dx (n, *in, c) of dy (n, *out, o) and w (*kernel, i, o), of one dtype, f4 or f8.
 
     Parameters
@@ -65,6 +70,8 @@ def run(kernel: str, dy: Array, w: Array, geo: Geometry) -> Array | None:
     w : array, shape (*kernel, i, o)
     geo : Geometry
         With padding of zeros.
+    packs : dict, optional
+        Keeps turned and packed weights for later calls with the same w.
 
     Returns
     -------
@@ -76,15 +83,18 @@ def run(kernel: str, dy: Array, w: Array, geo: Geometry) -> Array | None:
         return _widened(dy, w, geo)
     if together(geo):
         return run_together(dy, w, geo)
+    packs = {} if packs is None else packs
     phases = phases_of(geo)
     whole = len(phases) == 1 and phases[0].geometry.out_size == geo.in_size
     dx: Array | None = None if whole else np.zeros(geo.x_shape, dy.dtype)
     for phase in phases:
         one = phase.geometry
         block = spatial.block_of("direct", one, dy.dtype.str[1:])
-        packed = _packed(block, w, one, phase.taps)
+        key = "dx", block, phase.taps
+        packed = packs[key] if key in packs else _packed(block, w, one, phase.taps)
         if packed is None:
             return None
+        packs[key] = packed
         seen = np.ascontiguousarray(dy[(slice(None), *phase.seen)])
         part = spatial.room(one.y_shape, dy.dtype)
         spatial.run(packed, seen, one, None, part)

@@ -1,0 +1,163 @@
+"""Repeated calls go through one built-in function: the same bits, and nothing kept or mixed up."""
+
+import gc
+import os
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import hwio
+from hwio.engine import refusal
+
+pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"no engine: {refusal()}")
+
+GEOMETRIES = [
+    # x, w, options
+    ((2, 9, 11, 20), (3, 3, 20, 40), {"padding": "same"}),
+    ((1, 14, 14, 64), (1, 1, 64, 128), {}),
+    ((2, 13, 8, 36), (3, 3, 9, 32), {"groups": 4, "stride": 2, "padding": 1}),
+    ((3, 12, 10, 33), (3, 3, 1, 33), {"groups": 33, "padding": "half"}),
+    ((2, 50, 24), (5, 24, 48), {"dilation": 2}),
+    ((1, 6, 7, 8, 16), (3, 3, 3, 16, 32), {"padding": "same_lower"}),
+    ((2, 16, 16, 32), (3, 3, 32, 32), {"padding": 1, "precision": "high", "method": "winograd_f2"}),
+    ((1, 40, 41, 3), (7, 7, 3, 24), {"stride": 2, "padding": 3}),
+]
+CALLS = 4  # the first is checked, the second is ready, the third is started
+
+
+def whole_numbers(shape, dtype, seed):
+    return np.random.default_rng(seed).integers(-4, 5, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), GEOMETRIES)
+def test_every_call_is_the_definition(x_shape, w_shape, options, bias, dtype):
+    x, w = whole_numbers(x_shape, dtype, 0), whole_numbers(w_shape, dtype, 1)
+    b = whole_numbers(w_shape[-1:], dtype, 2) if bias else None
+    plain = {k: v for k, v in options.items() if k not in ("method", "precision")}
+    right = hwio.conv(x, w, b, method="taps", **plain)
+    layer = hwio.prepare(w, b, **options)
+    for _ in range(CALLS):
+        for y in (layer(x), hwio.conv(x, w, b, **options)):
+            assert y.dtype == right.dtype
+            assert y.flags.c_contiguous
+            assert y.flags.writeable
+            np.testing.assert_array_equal(y, right)
+
+
+def test_w_and_b_are_read_anew_by_conv():
+    x = whole_numbers((1, 12, 12, 40), "f4", 0)
+    for seed in range(2 * CALLS):
+        w, b = whole_numbers((3, 3, 40, 36), "f4", seed), whole_numbers((36,), "f4", -seed % 7)
+        right = hwio.conv(x, w, b, method="taps")
+        np.testing.assert_array_equal(hwio.conv(x, w, b), right)
+
+
+def test_x_of_other_kinds_goes_another_way():
+    w = whole_numbers((3, 3, 24, 32), "f4", 1)
+    layer, x = hwio.prepare(w), whole_numbers((2, 10, 12, 24), "f4", 0)
+    for _ in range(CALLS):
+        layer(x)
+    step = np.repeat(x, 2, axis=2)[:, :, ::2]
+    swapped = x.astype(">f4")
+    odd = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view("f4").reshape(x.shape)
+    masked = x.view(type("Own", (np.ndarray,), {}))
+    others = [step, x[::-1], x[:1], x[:, 2:], swapped, odd, masked, x.astype("f8"), x.tolist(), x]
+    for other in others:
+        right = hwio.conv(np.array(other, "f8"), w.astype("f8"), method="taps")
+        np.testing.assert_array_equal(layer(other), right)
+    with pytest.raises(hwio.errors.HwioError):
+        layer(x[0, 0])
+    with pytest.raises(hwio.errors.HwioError):
+        layer(None)
+    with pytest.raises(hwio.errors.HwioError):
+        layer(x[..., :23])
+    np.testing.assert_array_equal(layer(x), hwio.conv(x, w, method="taps"))
+
+
+def test_nothing_is_kept_and_y_is_its_own():
+    w = whole_numbers((3, 3, 24, 32), "f4", 1)
+    layer, x = hwio.prepare(w), whole_numbers((1, 10, 12, 24), "f4", 0)
+    for call in (layer, lambda x: hwio.conv(x, w)):
+        for _ in range(CALLS):
+            first = call(x)
+        kept = first.copy()
+        seen = [weakref.ref(own) for own in (x.copy(), call(x))]
+        gc.collect()
+        assert [ref() for ref in seen] == [None, None]
+        for other in (x + 1, x * 2):
+            assert not np.shares_memory(call(other), first)
+        np.testing.assert_array_equal(first, kept)
+        counts = [sys.getrefcount(one) for one in (np.ndarray, x.dtype, np.dtype("u1"), None, x)]
+        for _ in range(100):
+            call(x)
+        after = [sys.getrefcount(one) for one in (np.ndarray, x.dtype, np.dtype("u1"), None, x)]
+        assert all(abs(b - a) < 50 for a, b in zip(counts, after, strict=True))
+
+
+def test_sixteen_threads_share_a_layer_and_its_sizes():
+    w, b = whole_numbers((3, 3, 24, 32), "f4", 1), whole_numbers((32,), "f4", 3)
+    layer = hwio.prepare(w, b, padding=1)
+    xs = [whole_numbers((1, 10, 8 + n, 24), "f4", n) for n in range(4)]
+    right = [hwio.conv(x, w, b, padding=1, method="taps") for x in xs]
+    wrong = []
+
+    def work(number):
+        for turn in range(40):
+            at = (number + turn // 5) % len(xs)
+            y = layer(xs[at]) if turn % 2 else hwio.conv(xs[at], w, b, padding=1)
+            if not np.array_equal(y, right[at]):
+                wrong.append((number, turn))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_bits_stay_when_the_number_of_threads_changes():
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, 15, 15, 40), "f4"), rng.standard_normal((3, 3, 40, 64), "f4")
+    layer, before = hwio.prepare(w), hwio.get_num_threads()
+    first = layer(x)
+    try:
+        for threads in (1, 3, 2, 5, 1):
+            hwio.set_num_threads(threads)
+            for _ in range(CALLS):
+                assert layer(x).tobytes() == first.tobytes()
+                assert hwio.conv(x, w).tobytes() == first.tobytes()
+    finally:
+        hwio.set_num_threads(before)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_of_a_fork_starts_anew():
+    x, w = whole_numbers((2, 12, 12, 24), "f4", 0), whole_numbers((3, 3, 24, 32), "f4", 1)
+    layer, right = hwio.prepare(w), hwio.conv(x, w, method="taps")
+    for _ in range(CALLS):
+        layer(x)
+    child = os.fork()
+    if child == 0:  # no pytest here: the status is all it says
+        same = all(np.array_equal(layer(x), right) for _ in range(CALLS))
+        os._exit(0 if same else 3)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    np.testing.assert_array_equal(layer(x), right)
+
+
+def test_an_image_that_may_overflow_is_done_again_each_time():
+    x, w = whole_numbers((3, 8, 8, 32), "f4", 0), whole_numbers((3, 3, 32, 32), "f4", 1)
+    layer = hwio.prepare(w, padding=1, method="winograd_f4")
+    for _ in range(CALLS):
+        layer(x)
+    x[1, 3, 3, 5] = 3e37
+    direct = hwio.conv(x, w, padding=1, method="direct")
+    for _ in range(CALLS):
+        y = layer(x)
+        assert y[1].tobytes() == direct[1].tobytes()
+        assert np.isfinite(y[[0, 2]]).all()

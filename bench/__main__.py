@@ -78,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let waiting OpenMP threads spin, as PyTorch does by default",
     )
+    how.add_argument(
+        "--first",
+        action="store_true",
+        help="run before all other programs, on a machine that is not idle (Linux; needs root)",
+    )
     out = made.add_argument_group("where to")
     out.add_argument("--out", type=Path, help="the JSON file; out/bench.json, or bench-quick.json")
     out.add_argument("--page", type=Path, help="the page; beside the JSON file")
@@ -144,7 +149,7 @@ def settings_asked(asked: argparse.Namespace) -> Settings:
         0.5 if asked.quick else default.budget,
     )
     processes = asked.processes or (1 if asked.quick else 3)
-    return Settings(tuple(names), rules, processes, asked.spin, not asked.quick)
+    return Settings(tuple(names), rules, processes, asked.spin, not asked.quick, asked.first)
 
 
 def matching(word: str) -> list[str]:
@@ -158,7 +163,7 @@ def about(settings: Settings, today: str) -> dict[str, Any]:
         "date": today,
         "machine": machine.describe(),
         "versions": machine.versions(),
-        "rules": {**asdict(settings.rules), "spin": settings.spin},
+        "rules": {**asdict(settings.rules), "spin": settings.spin, "first": settings.first},
         "contenders": list(settings.contenders),
     }
 

@@ -223,10 +223,12 @@ def _protocol(data: dict[str, Any]) -> str:
         f"fill {rules['least'] * 1e3:.0f} ms"
     )
     waiting = "wait as each library likes" if rules["spin"] else "sleep"
+    first = "* The machine had other work; these processes ran before it, at real-time priority."
     lines = [
         f"* Each layer: {rounds}.",
         f"* A time: {taken}.",
         f"* Threads that have nothing to do {waiting}.",
+        *([first] if rules.get("first") else []),
         "* One thread: the process is pinned to one processor.",
         "* GFLOP/s counts two for each multiply-add of the definition, whatever a fast way saves.",
     ]

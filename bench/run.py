@@ -38,6 +38,8 @@ class Settings:
         Leave waiting threads to the libraries' own habits.
     apart : bool
         Give each network, number of images and dtype a process of its own.
+    first : bool
+        Let the workers run before all other programs, where that is allowed.
     """
 
     contenders: tuple[str, ...]
@@ -45,6 +47,7 @@ class Settings:
     processes: int
     spin: bool = False
     apart: bool = True
+    first: bool = False
 
 
 def run(cells: list[Cell], settings: Settings, store: Store, line: Line) -> None:
@@ -108,6 +111,7 @@ def _records(cells: list[Cell], process: int, settings: Settings) -> Iterator[di
     threads = 1 if cells[0].threads == "one" else cores()
     asked = {
         "threads": threads,
+        "first": settings.first,
         "seed": process,
         "contenders": settings.contenders,
         "rules": asdict(settings.rules),

@@ -241,6 +241,7 @@ def test_a_worker_checks_every_contender_that_is_installed():
     ]
     asked = {
         "threads": 1,
+        "first": False,
         "seed": 0,
         "contenders": list(CONTENDERS),
         "rules": asdict(Rules(rounds=1, least=0, drain=0)),

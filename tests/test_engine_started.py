@@ -161,3 +161,19 @@ def test_an_image_that_may_overflow_is_done_again_each_time():
         y = layer(x)
         assert y[1].tobytes() == direct[1].tobytes()
         assert np.isfinite(y[[0, 2]]).all()
+
+
+def test_memory_of_a_dropped_y_is_used_again_and_never_one_that_is_referred_to():
+    x, w = whole_numbers((1, 64, 64, 16), "f4", 0), whole_numbers((1, 1, 16, 64), "f4", 1)
+    layer, right = hwio.prepare(w), hwio.conv(x, w, method="taps")
+    for _ in range(CALLS):
+        y = layer(x)
+    held = [y, layer(x)[:, 3:], layer(x).reshape(-1)[5:9], memoryview(layer(x)), layer(x).base]
+    before = [np.array(one) for one in held]
+    places = {layer(x * 0).ctypes.data for _ in range(20)}
+    assert len(places) <= 2
+    for one, old in zip(held, before, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), old)
+    np.testing.assert_array_equal(y, right)
+    hwio.set_num_threads(hwio.get_num_threads())  # the memory goes with the pool
+    np.testing.assert_array_equal(layer(x), right)

@@ -28,8 +28,7 @@ SPINS = 10_000  # about half a millisecond of waiting before a worker sleeps
 MOST = 1024  # threads that a variable may ask for
 _SYSTEM = 768  # where the compiled half finds libc's syscall and the number of futex
 _CLAIM, _BYTES = 1024, 1152  # behind what the compiled half uses
-_CLOSED, _SCRATCH = 1, 2  # words behind the claim
-MOST_SCRATCH = 1 << 20  # words that a pool keeps for started launches
+_CLOSED, _SCRATCH, _KEPT = 1, 2, 3  # words behind the claim
 _FUTEX = {"x86_64": 202, "AMD64": 202, "aarch64": 98}
 
 
@@ -42,10 +41,11 @@ class Pool:
         self.run = caller(self.run_address, 4)
         self._block = np.zeros((_BYTES + 128) // 8, np.int64)
         self.state = -(-self._block.ctypes.data // 128) * 128
-        # words for launch/started.py: 1 while a call has the scratch memory, 1 once closed, its address
+        # words for launch/started.py: 1 while a call is inside, 1 once closed, the address of scratch
+        # memory, the array that was made for the last large y, its bytes
         self.claim = self.state + _CLAIM
         self._claimed = self._block[(self.claim - self._block.ctypes.data) // 8 :]
-        self._scratch: list[np.ndarray[Any, Any]] = []
+        self.scratch: list[np.ndarray[Any, Any]] = []
         self._workers: list[threading.Thread] = []
         if not self._tell_futex() or threads == 1:  # workers that can't sleep would burn a core
             self.threads, self.state = 1, 0
@@ -58,19 +58,13 @@ class Pool:
             worker.start()
             self._workers.append(worker)
 
-    def reserve(self, words: int) -> bool:
-        """Have scratch memory of so many 64-bit words for each thread; tell whether there is.
+    def use_scratch(self, buffer: np.ndarray[Any, Any]) -> None:
+        """Give started launches another scratch memory.
 
-        A call that runs meanwhile goes on with what it has: nothing is freed before the pool is.
+        A call that runs meanwhile goes on with the one it has, so all are kept.
         """
-        words *= self.threads
-        if words > MOST_SCRATCH:
-            return False
-        with _Shared.lock:
-            if not self._scratch or words + 8 > len(self._scratch[-1]):
-                self._scratch.append(np.empty(2 * words + 8, np.int64))
-                self._claimed[_SCRATCH] = -(-self._scratch[-1].ctypes.data // 64) * 64
-        return True
+        self.scratch.append(buffer)
+        self._claimed[_SCRATCH] = buffer.ctypes.data
 
     def close(self) -> None:
         """Send the workers home and wait until they have gone."""
@@ -82,8 +76,12 @@ class Pool:
             self._workers = []
 
     def retire(self) -> None:
-        """Let no started launch use this pool any more."""
+        """Let no started launch use this pool any more, and let go of the memory kept for y."""
         self._claimed[_CLOSED] = 1
+        kept = int(self._claimed[_KEPT])
+        if kept and self._claimed[0] == 0:  # else a call is inside, and has it
+            self._claimed[_KEPT] = 0
+            ctypes.pythonapi.Py_DecRef(ctypes.c_void_p(kept))
 
     def _tell_futex(self) -> bool:
         """Write the address of libc's syscall where the compiled half looks for it, if there is one."""

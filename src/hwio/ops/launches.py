@@ -73,15 +73,13 @@ def _started(
 
 def ready_call(problem: Problem, x: Array, w: Array, b: Array | None, packs: Packs) -> Ready | None:
     """Return launches for any x like this one, or None where a call needs more than a launch."""
-    from hwio.engine.launch import spatial
-
     own = _in_place(problem, x)
     if own is None:
         return None
     kernel, compute, x = own
     geo, w = problem.geometry, w_view(problem, w)
     packed = Operands(problem, compute, w, b, packs).pack(kernel, geo, True)
-    y = spatial.room(geo.y_shape, compute)
+    y = np.empty((0, *geo.y_shape[1:]), compute)  # as y will lie
     return Ready(launcher(kernel).ready(packed, x, geo, problem.clip, y), geo, compute)
 
 
@@ -101,7 +99,8 @@ def _plain(problem: Problem, kernel: str, compute: np.dtype[Any], bias: bool) ->
     if found is None:
         return None
     packed, weights = found
-    x, y = (np.empty(shape, compute) for shape in (geo.x_shape, geo.y_shape))
+    # only how they lie matters: no images, no memory
+    x, y = (np.empty((0, *shape[1:]), compute) for shape in (geo.x_shape, geo.y_shape))
     return _started(spatial.ready(packed, x, geo, problem.clip, y), geo, compute, weights)
 
 

@@ -83,6 +83,10 @@ class DirectEmitter(Emitter):
             carried = self.loop(number(0), whole, number(UNROLL), carried, steps(UNROLL))
             return self.loop(whole, channels, number(1), carried, steps(1))
 
+        for m in range(t.mr):  # y's lines arrive while the sums are made
+            row = b.add(y, b.mul(y_step, number(m)))
+            for v in range(t.nrv * t.lanes * t.size // LINE):
+                self.prefetch(b.add(row, number(v * LINE)), write=True)
         zeros = [ir.Constant(t.vector, None)] * (t.mr * t.nrv)
         _, _, *sums = self.loop(number(0), taps, number(1), [weights, ahead, *zeros], tap)
         sums = self.finish(sums, bias, ends, t.nrv)

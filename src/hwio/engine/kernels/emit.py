@@ -129,12 +129,12 @@ class Emitter(Loops):
             load, [where, ir.Constant(I32, t.size), masks[v], ir.Constant(t.vector, None)]
         )
 
-    def prefetch(self, address):
-        """Ask for a cache line to be brought near; any address is allowed."""
+    def prefetch(self, address, write=False):
+        """Ask for a cache line to be brought near, to be written; any address is allowed."""
         where = self.b.inttoptr(address, ir.IntType(8).as_pointer())
         name, kinds = "llvm.prefetch.p0", [where.type, I32, I32, I32]
-        to_read, second_level, data = (ir.Constant(I32, n) for n in (0, 2, 1))
-        self.b.call(self._declare(name, ir.VoidType(), kinds), [where, to_read, second_level, data])
+        how, level, data = (ir.Constant(I32, n) for n in (int(write), 3 if write else 2, 1))
+        self.b.call(self._declare(name, ir.VoidType(), kinds), [where, how, level, data])
 
     def finish(self, sums, bias, ends, vectors):
         """Add the bias of every ``vectors`` sums, cut at the activation's ends; a NaN stays one."""

@@ -3,7 +3,8 @@
 A kernel leaves its own data in the caches where the interpreter's was. Whatever Python does before
 the next launch then waits for memory: some ten microseconds for an array's address, as much for a new
 array, hundreds for all of ``hwio.conv``. So the function here, made like those of ``kernels.tiny``,
-compares x with what it was made for, asks NumPy's C interface for y, writes addresses into the fields,
+compares x with what it was made for, asks NumPy's C interface for y (on the memory of the last large
+y, if nobody refers to that any more), writes addresses into the fields,
 lets go of the interpreter lock and runs the pool. It returns None, and has done nothing, where x
 differs, where another thread is here, or where the pool has been closed: the caller then takes the
 long way. Its code is in ``started_ir``.
@@ -12,6 +13,7 @@ long way. Its code is in ``started_ir``.
 from __future__ import annotations
 
 import ctypes
+import threading
 from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -33,14 +35,18 @@ from hwio.engine.launch.started_ir import (
     started_ir,
 )
 from hwio.engine.pack import Weights, address
+from hwio.engine.scratch import take
 from hwio.engine.threads import pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hwio.engine.launch.spatial import Task
+    from hwio.engine.threads import Pool
     from hwio.types import Array
 
+MOST_SCRATCH = 1 << 20  # words
+_LOCK = threading.Lock()
 NEW_FROM_DESCR, SET_BASE = 94, 282  # places in NumPy's table of C functions
 # the dtype objects that arrays of native order have
 _DTYPES = {np.dtype(kind): np.dtype(kind) for kind in ("f4", "f8")}
@@ -62,7 +68,7 @@ def started(
     if functions is None or len(x_shape) > MOST_AXES or dtype not in _DTYPES:
         return None
     launch, fields = task.known(workers)
-    if not workers.reserve(launch.scratch):
+    if not _reserve(workers, workers.threads * launch.scratch):
         return None
     flags = np.zeros(max(1, task.flags), np.int64)
     words = {
@@ -97,6 +103,18 @@ def started(
         head[(BEHIND + AT["flags"]) // 8] = address(flags)
     keeps = (task, flags, workers, packing, weights)
     return builtin(_entry(weights is not None), "start", head, keeps)
+
+
+def _reserve(workers: Pool, words: int) -> bool:
+    """Have the pool's scratch memory hold so many 64-bit words; tell whether it does."""
+    if words > MOST_SCRATCH:
+        return False
+    with _LOCK:
+        held = len(workers.scratch[-1]) if workers.scratch else 0
+        if words > held:
+            # what an earlier call gave back, as a rule; grown by steps, so that few are kept
+            workers.use_scratch(take(max(words, held + held // 2)))
+    return True
 
 
 @lru_cache(maxsize=2)

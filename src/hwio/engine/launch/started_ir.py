@@ -12,6 +12,9 @@ from hwio.engine.fields import AT, PACKING_FIELDS
 
 MOST_AXES = 5
 LINE = 64
+# bytes of y whose memory is used again, once nobody refers to it: below, asking for it is fast; the
+# first touch of fresh pages takes as long as many a layer
+LEAST_KEPT, MOST_KEPT = 128 << 10, 64 << 20
 HEAD = (
     "claim",  # address of the pool's words: claimed, closed, scratch
     "state", "run", "kernel", "tasks",  # what the pool is given
@@ -138,11 +141,11 @@ look:
   br i1 %open, label %make, label %leave"""
 
 
-def _new_bytes(name: str, failed: str, after: str) -> str:
-    """Ask NumPy for bytes, %name_bytes of them; %name_begin is their first cache line."""
+def _new_bytes(name: str, failed: str, after: str, count: str) -> str:
+    """Ask NumPy for as many bytes as a word says; %name_begin is their first cache line."""
     return f"""
   call void %refer_to(ptr %bytes_descr_to)
-  %{name}_memory = call ptr %new_to(ptr %type_to, ptr %bytes_descr_to, i32 1, ptr %{name}_bytes_word, ptr null, ptr null, i32 0, ptr null)
+  %{name}_memory = call ptr %new_to(ptr %type_to, ptr %bytes_descr_to, i32 1, ptr %{count}_word, ptr null, ptr null, i32 0, ptr null)
   %{name}_missing = icmp eq ptr %{name}_memory, null
   br i1 %{name}_missing, label %{failed}, label %{after}
 {after}:
@@ -162,7 +165,54 @@ def _store(what: str, field: str) -> str:
 def _make(operands: str) -> str:
     """Make y and tell the fields where everything lies."""
     return f"""
-make:{_new_bytes("y", "fail", "view")}
+make:
+  %kept_bytes_at = getelementptr i8, ptr %claim_to, i64 32
+  %kept_at = getelementptr i8, ptr %claim_to, i64 24
+  %kept = load ptr, ptr %kept_at
+  %kept_bytes = load i64, ptr %kept_bytes_at
+  %none_kept = icmp eq ptr %kept, null
+  br i1 %none_kept, label %fresh, label %look_at_kept
+look_at_kept:
+  %kept_references = load i32, ptr %kept
+  %is_free = icmp eq i32 %kept_references, 1
+  br i1 %is_free, label %free_kept, label %fresh
+free_kept:
+  %twice = mul i64 %y_bytes, 2
+  %is_enough = icmp uge i64 %kept_bytes, %y_bytes
+  %is_near = icmp ule i64 %kept_bytes, %twice
+  %fits = and i1 %is_enough, %is_near
+  br i1 %fits, label %again, label %drop_kept
+again:
+  call void %refer_to(ptr %kept)
+  br label %view
+drop_kept:
+  %is_large = icmp uge i64 %y_bytes, {LEAST_KEPT}
+  br i1 %is_large, label %really_drop, label %fresh
+really_drop:
+  store ptr null, ptr %kept_at
+  call void %drop_to(ptr %kept)
+  br label %fresh
+fresh:{_new_bytes("fresh", "fail", "made", "y_bytes")}
+  %large_enough = icmp uge i64 %y_bytes, {LEAST_KEPT}
+  %small_enough = icmp ule i64 %y_bytes, {MOST_KEPT}
+  %worth_keeping = and i1 %large_enough, %small_enough
+  br i1 %worth_keeping, label %keep, label %view
+keep:
+  %old_kept = load ptr, ptr %kept_at
+  call void %refer_to(ptr %fresh_memory)
+  store ptr %fresh_memory, ptr %kept_at
+  store i64 %y_bytes, ptr %kept_bytes_at
+  %no_old = icmp eq ptr %old_kept, null
+  br i1 %no_old, label %view, label %drop_old
+drop_old:
+  call void %drop_to(ptr %old_kept)
+  br label %view
+view:
+  %y_memory = phi ptr [%kept, %again], [%fresh_memory, %made], [%fresh_memory, %keep], [%fresh_memory, %drop_old]
+  %y_memory_at = getelementptr i8, ptr %y_memory, i64 {DATA}
+  %y_first = load i64, ptr %y_memory_at
+  %y_beyond = add i64 %y_first, {LINE - 1}
+  %y_begin = and i64 %y_beyond, -{LINE}
   %y_data = inttoptr i64 %y_begin to ptr
   call void %refer_to(ptr %descr_to)
   %y = call ptr %new_to(ptr %type_to, ptr %descr_to, i32 %axes_32, ptr %y_sizes, ptr null, ptr %y_data, i32 {OWN}, ptr null)
@@ -183,7 +233,7 @@ _OPERANDS = f"""
   %w_data = load i64, ptr %w_data_at
   %packs = icmp ne i64 %packed_bytes, 0
   br i1 %packs, label %room, label %add_bias
-room:{_new_bytes("packed", "fail_packing", "tell_packing")}
+room:{_new_bytes("packed", "fail_packing", "tell_packing", "packed_bytes")}
   %packing_w = getelementptr i8, ptr %packing_to, i64 {PACKING_AT["w"]}
   store i64 %w_data, ptr %packing_w
   %packing_to_field = getelementptr i8, ptr %packing_to, i64 {PACKING_AT["packed"]}

@@ -167,6 +167,12 @@ def _pool(vector_bytes: int) -> Iterator[Build]:
         yield Build("pool", symbol)
 
 
+def _edges(vector_bytes: int) -> Iterator[Build]:
+    """Yield the copying of the ends of rows."""
+    del vector_bytes
+    yield Build("edges", "edges")
+
+
 def _split(vector_bytes: int) -> Iterator[Build]:
     """Yield split-bf16, where there is AMX to run it."""
     del vector_bytes
@@ -186,6 +192,7 @@ def _tile_forms(vector_bytes: int) -> Iterator[Build]:
 BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "pool": _pool,
     "packing": _packing,
+    "edges": _edges,
     "weaving": _weaving,
     "direct": _direct,
     "unpacked": _unpacked,

@@ -56,6 +56,13 @@ POOLING_FIELDS = (  # of kernels/pooling.py
 )  # fmt: skip
 POOLING_AT = {name: 8 * n for n, name in enumerate(POOLING_FIELDS)}
 
+EDGES_FIELDS = (  # of kernels/edges.py
+    "x", "edges", "x_row", "edge_row",  # addresses; bytes of a row of each
+    "rows", "share",  # rows in all, and of one task
+    "first", "first_to",  # bytes of a row's first cells, and where they go
+    "last_from", "last", "last_to",  # the same of its last
+)  # fmt: skip
+
 PACKING_FIELDS = (  # of kernels/packing.py
     "w", "packed", "depth", "row", "filters", "panels",
     "zeros",  # as many as a panel has filters, for the last one's columns that are none

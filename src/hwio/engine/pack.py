@@ -64,6 +64,27 @@ class Packing:
 
 
 @dataclass(frozen=True, slots=True)
+class First:
+    """What the pool does with x before the kernel begins.
+
+    Attributes
+    ----------
+    function : int
+        Address of a kernel.
+    tasks : int
+    fields : array
+        Its fields; the first is the address of x.
+    made : array
+        What it fills.
+    """
+
+    function: int
+    tasks: int
+    fields: Any
+    made: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
     """What a function of (x, w, b) does with w and b at each call.
 

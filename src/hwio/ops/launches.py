@@ -63,8 +63,8 @@ class Ready:
 def _started(
     ready: Any, geo: Geometry, compute: np.dtype[Any], weights: Any = None
 ) -> Start | None:
-    from hwio.engine.launch.spatial import Task
     from hwio.engine.launch.started import started
+    from hwio.engine.launch.task import Task
 
     if not isinstance(ready, Task):
         return None

@@ -13,7 +13,7 @@ from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import axes, geometry_fields, three
-from hwio.engine.launch.spatial import Launch
+from hwio.engine.launch.task import Launch
 from hwio.engine.margins import merges, table_bytes
 from hwio.engine.pack import aligned
 from hwio.engine.threads import pool

@@ -12,7 +12,8 @@ from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import geometry_fields
-from hwio.engine.launch.spatial import Launch, Packed, Task, ends_of, tell_strides
+from hwio.engine.launch.spatial import Packed, ends_of
+from hwio.engine.launch.task import Launch, Task, tell_strides
 from hwio.engine.margins import table_bytes
 from hwio.engine.pack import address, aligned
 from hwio.engine.tiles import Block, line_block

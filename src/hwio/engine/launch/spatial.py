@@ -13,7 +13,9 @@ from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.findings import look_up
 from hwio.engine.jit import address_of
+from hwio.engine.launch.edges import edge_cells
 from hwio.engine.launch.sizes import axes, geometry_fields, three
+from hwio.engine.launch.task import Launch, RowTask, Task, cell_step, tell_strides
 from hwio.engine.margins import EDGES, edge_bytes, merges, row_entries, table_bytes, worth_copying
 from hwio.engine.pack import (
     Weights,
@@ -24,8 +26,7 @@ from hwio.engine.pack import (
     pack_panels,
     packing_of,
 )
-from hwio.engine.scratch import give, take
-from hwio.engine.threads import Pool, pool
+from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, depthwise_block, direct_block
 
 if TYPE_CHECKING:
@@ -139,16 +140,6 @@ def as_it_comes(
     return Packed(kernel, block, nowhere, room), Weights(packing, room, bias_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """One geometry on one packing: the fields but for addresses, and how many tasks."""
-
-    function: int
-    fields: Array
-    tasks: int
-    scratch: int  # 64-bit words of one thread
-
-
 @lru_cache(maxsize=1024)
 def launch_of(
     geo: Geometry,
@@ -200,7 +191,7 @@ def launch_of(
     fields = geometry_fields(geo, x_size) | {"span": 1} | axes("widen", three(widen, 1))
     if merged:  # the taps of a row lie side by side: one tap with all their channels
         channels *= geo.kernel[-1]
-        left, right, start = _edge_cells(geo)
+        left, right, start = edge_cells(geo)
         cell = geo.in_channels * x_size
         fields |= {
             "kernel_w": 1,
@@ -233,14 +224,7 @@ def launch_of(
     )
 
 
-_EDGES = AT["edges"] // 8
-_X, _Y, _W, _BIAS, _ZEROS, _ENDS, _SCRATCH, _LINEAR, _Y_STEP, _X_N, _X_D, _X_H, _X_W = (
-    AT[name] // 8
-    for name in (
-        *("x", "y", "w", "bias", "zeros", "ends", "scratch", "linear", "y_step"),
-        *("x_n", "x_d", "x_h", "x_w"),
-    )
-)
+_W, _BIAS, _ZEROS, _ENDS = (AT[name] // 8 for name in ("w", "bias", "zeros", "ends"))
 
 
 def room(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -266,62 +250,9 @@ def writes(y: Array, kernel: str) -> bool:
     return bool(cell_step(y) >= y.shape[-1] * y.itemsize)
 
 
-def cell_step(array: Array) -> int:
-    """Return the distance of cells (n, *cells, c) in bytes, 0 if there are several or cells overlap."""
-    step, count = None, 1
-    for size, stride in zip(array.shape[-2::-1], array.strides[-2::-1], strict=True):
-        if size != 1:
-            if step is not None and stride != step * count:
-                return 0
-            step, count = stride if step is None else step, count * size
-    return array.shape[-1] * array.itemsize if step is None else step
-
-
-def tell_strides(x: Array, y: Array) -> Callable[[Array], None]:
-    """Return what writes where the cells of x and y lie into the fields of a contiguous launch.
-
-    It holds numbers alone, so that it keeps neither array alive.
-    """
-    x_steps = None if x.flags.c_contiguous else list(three(x.strides[1:-1], 0))
-    if x_steps and x.shape[-2] <= 1:  # a lone cell in a row: its stride may be anything
-        x_steps[2] = x.shape[-1] * x.itemsize
-    x_n, even = x.strides[0], x_steps is None or cell_step(x) == x_steps[2]
-    y_step = None if y.flags.c_contiguous else cell_step(y)
-
-    def tell(fields: Array) -> None:
-        if x_steps is not None:
-            fields[_X_N], fields[_X_D : _X_W + 1] = x_n, x_steps
-            fields[_LINEAR] &= even
-        if y_step is not None:
-            fields[_Y_STEP] = y_step
-
-    return tell
-
-
 def _in_a_row(x: Array) -> bool:
     """Tell whether the cells of x along W lie side by side."""
     return bool(x.shape[-2] <= 1 or x.strides[-2] == x.shape[-1] * x.itemsize)
-
-
-def _edge_cells(geo: Geometry) -> tuple[int, int, int]:
-    """Count the cells of a row's two edges, and those of x before the second.
-
-    Any window that overhangs a row, padding beside it, lies in one of them.
-    """
-    (low, high), reach = geo.padding[-1], geo.kernel[-1] - 1
-    start = max(geo.in_size[-1] - reach, 0)
-    return low + reach, geo.in_size[-1] - start + high, start
-
-
-def _edges(x: Array, geo: Geometry) -> Array:
-    """Copy the ends of every row of x, with zeros for padding beside them: (n, *rows, cells, c)."""
-    left, right, start = _edge_cells(geo)
-    low, reach = geo.padding[-1][0], geo.kernel[-1] - 1
-    edges: Array = np.zeros((*x.shape[:-2], left + right, x.shape[-1]), x.dtype)
-    first, last = x[..., :reach, :], x[..., start:, :]
-    edges[..., low : low + first.shape[-2], :] = first
-    edges[..., left : left + last.shape[-2], :] = last
-    return edges
 
 
 def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array) -> None:
@@ -375,55 +306,4 @@ def starter(
         fields[_ZEROS], fields[_ENDS] = address(zeros), address(ends)
 
     task = Task(launch, tell, (packed, zeros, ends))
-    if not (merged and padded):
-        return task
-
-    def with_edges(x: Array, y: Array) -> None:
-        edges = _edges(x, geo)
-        task(x, y, ((_EDGES, edges),))
-
-    return with_edges
-
-
-class Task:
-    """A launch with all its fields but x and y, and what belongs to one call.
-
-    Attributes
-    ----------
-    flags : int
-        Words in which the kernel says, by a number that is not 0, that y is not right.
-    """
-
-    flags = 0
-
-    def __init__(
-        self,
-        launch: Callable[[int], Launch],
-        tell: Callable[[Array], None],
-        keeps: Any,
-    ) -> None:
-        self._launch_of, self._tell = launch, tell
-        self.keeps = keeps  # the arrays whose addresses the fields hold
-        self._for: tuple[Pool, Launch, Array] | None = None
-
-    def known(self, workers: Pool) -> tuple[Launch, Array]:
-        """Return the launch on these workers, and its fields, which are not to be changed."""
-        known = self._for
-        if known is None or known[0] is not workers:
-            launch = self._launch_of(workers.threads)
-            fields = launch.fields.copy()
-            self._tell(fields)
-            known = self._for = workers, launch, fields
-        return known[1:]
-
-    def __call__(self, x: Array, y: Array, more: tuple[tuple[int, Array], ...] = ()) -> Any:
-        """Run it on x and y, and on more arrays by the number of their field."""
-        workers = pool()
-        launch, fields = self.known(workers)
-        fields = fields.copy()
-        tables = take(workers.threads * launch.scratch)
-        fields[_X], fields[_Y], fields[_SCRATCH] = address(x), address(y), address(tables)
-        for at, array in more:
-            fields[at] = address(array)
-        workers.run(workers.state, launch.function, address(fields), launch.tasks)
-        give(tables)
+    return RowTask(launch, tell, (packed, zeros, ends), geo) if merged and padded else task

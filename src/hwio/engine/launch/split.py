@@ -13,7 +13,8 @@ from hwio.engine.cpu import processor
 from hwio.engine.fields import SPLIT_FIELDS
 from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import three
-from hwio.engine.launch.spatial import NO_ENDS, cell_step
+from hwio.engine.launch.spatial import NO_ENDS
+from hwio.engine.launch.task import cell_step
 from hwio.engine.pack import aligned, pack_bias
 from hwio.engine.slabs import CHUNK, PANEL, Slabs, slabs_of
 from hwio.engine.threads import pool

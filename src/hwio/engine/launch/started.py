@@ -23,6 +23,7 @@ import numpy as np
 from hwio.engine.builtin import array_functions, builtin, builtins_serve
 from hwio.engine.fields import AT, PACKING_FIELDS
 from hwio.engine.jit import compile_ir, load
+from hwio.engine.launch.edges import edges_first
 from hwio.engine.launch.started_ir import (
     AXES,
     BEHIND,
@@ -34,6 +35,7 @@ from hwio.engine.launch.started_ir import (
     TYPE,
     started_ir,
 )
+from hwio.engine.launch.task import RowTask, Task
 from hwio.engine.pack import Weights, address
 from hwio.engine.scratch import take
 from hwio.engine.threads import pool
@@ -41,7 +43,6 @@ from hwio.engine.threads import pool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwio.engine.launch.spatial import Task
     from hwio.engine.threads import Pool
     from hwio.types import Array
 
@@ -87,6 +88,15 @@ def started(
         **{f"x{n}": size for n, size in enumerate(x_shape)},
         **{f"y{n}": size for n, size in enumerate(y_shape)},
     }
+    first = None
+    if isinstance(task, RowTask):
+        first = edges_first(task.geometry, dtype)
+        words |= {
+            "first": first.function,
+            "first_tasks": first.tasks,
+            "first_fields": address(first.fields),
+            "let_go": 1,
+        }
     packing = np.zeros(len(PACKING_FIELDS), np.int64)
     if weights is not None:
         words |= {"bias": address(weights.bias), "bias_bytes": weights.bias_bytes}
@@ -101,7 +111,9 @@ def started(
     head = np.concatenate([np.array([words.get(name, 0) for name in HEAD], np.int64), fields])
     if task.flags:
         head[(BEHIND + AT["flags"]) // 8] = address(flags)
-    keeps = (task, flags, workers, packing, weights)
+    if first is not None:
+        head[(BEHIND + AT["edges"]) // 8] = address(first.made)
+    keeps = (task, flags, workers, packing, weights, first)
     return builtin(_entry(weights is not None), "start", head, keeps)
 
 

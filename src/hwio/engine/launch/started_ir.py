@@ -25,6 +25,7 @@ HEAD = (
     "none",
     "flags", "flag_count",  # words in which a kernel says that y is not right
     "pack", "pack_tasks", "packing", "packed_bytes",  # how w is packed; 0 where it is read as it lies
+    "first", "first_tasks", "first_fields",  # what is done with x beforehand; 0 where nothing is
     "bias", "bias_bytes",  # where b is copied to; 0 where there is none
     *(f"x{n}" for n in range(MOST_AXES)), *(f"y{n}" for n in range(MOST_AXES)),  # sizes
 )  # fmt: skip
@@ -37,7 +38,7 @@ TYPE, AXES, SIZES, DESCR, FLAGS = 8, 24, 32, 56, 64
 PLAIN = 0x101  # flags: contiguous in C's order, aligned
 OWN = 0x501  # and writeable
 POINTERS = ("new", "set_base", "refer", "drop", "save", "restore", "run", "type", "descr",
-            "bytes_descr", "none", "claim", "flags", "packing", "bias")  # fmt: skip
+            "bytes_descr", "none", "claim", "flags", "packing", "bias", "first_fields")  # fmt: skip
 
 
 def started_ir(name: str, *, plain: bool) -> str:
@@ -284,7 +285,14 @@ go:
   %lets_go = icmp ne i64 %let_go, 0
   br i1 %lets_go, label %apart, label %here
 apart:
-  %thread = call ptr %save_to(){pack}{run}
+  %thread = call ptr %save_to()
+  %has_first = icmp ne i64 %first, 0
+  br i1 %has_first, label %do_first, label %first_done
+do_first:
+  store i64 %x_data, ptr %first_fields_to
+  call void %run_to(i64 %state, i64 %first, i64 %first_fields, i64 %first_tasks)
+  br label %first_done
+first_done:{pack}{run}
   call void %restore_to(ptr %thread){drop}
   br label %done
 here:{run}

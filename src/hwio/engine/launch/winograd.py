@@ -11,7 +11,8 @@ import numpy as np
 from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.jit import address_of
-from hwio.engine.launch.spatial import NO_ENDS, Launch, Task, ends_of, tell_strides
+from hwio.engine.launch.spatial import NO_ENDS, ends_of
+from hwio.engine.launch.task import Launch, Task, tell_strides
 from hwio.engine.pack import address, aligned, pack_bias
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, winograd_block

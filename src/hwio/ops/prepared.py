@@ -86,7 +86,8 @@ class Prepared:
                 if quick is not None:
                     if type(quick) is QuickLaunch:
                         self._start = quick.start()
-                    return quick(x, self.w, self.b)
+                        y = self._start(x)
+                    return quick(x, self.w, self.b) if y is None else y
         x = as_array(x, "x", bfloat16=True)
         problem = self._problem(x)
         if key is not None and key not in self._quick:

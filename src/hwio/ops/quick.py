@@ -102,8 +102,8 @@ class PlainLaunch:
         y = self._start(x, w, b)
         if y is None:
             self._start = _start(self._starts)
-            y = run(self._problem, x, w, b, None)
-        return y
+            y = self._start(x, w, b)
+        return run(self._problem, x, w, b, None) if y is None else y
 
 
 def _start(starts: Starts) -> Start:

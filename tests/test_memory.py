@@ -132,7 +132,8 @@ def measure(name):
     x, w, options = job(name)
     told = hwio.plan(x, w, **options).workspace
     small = {**options, "padding": 1, "dilation": 1} if name == "far taps" else options
-    hwio.conv(x[:1], w, **small)  # what is compiled or kept on first use
+    for _ in range(2):  # what is compiled or kept on first use, and on the first repetition
+        hwio.conv(x[:1], w, **small)
     used, y = peak(lambda: hwio.conv(x, w, **options))
     beside = used - y.nbytes
     bound = max(y.nbytes, 16 * MIB + packed(w))

@@ -79,7 +79,7 @@ def ready_call(problem: Problem, x: Array, w: Array, b: Array | None, packs: Pac
     kernel, compute, x = own
     geo, w = problem.geometry, w_view(problem, w)
     packed = Operands(problem, compute, w, b, packs).pack(kernel, geo, True)
-    y = _laid(geo.y_shape, compute)
+    y = np.empty((0, *geo.y_shape[1:]), compute)  # as y will lie
     return Ready(launcher(kernel).ready(packed, x, geo, problem.clip, y), geo, compute)
 
 
@@ -99,16 +99,9 @@ def _plain(problem: Problem, kernel: str, compute: np.dtype[Any], bias: bool) ->
     if found is None:
         return None
     packed, weights = found
-    x, y = _laid(geo.x_shape, compute), _laid(geo.y_shape, compute)
+    # only how they lie matters: no images, no memory
+    x, y = (np.empty((0, *shape[1:]), compute) for shape in (geo.x_shape, geo.y_shape))
     return _started(spatial.ready(packed, x, geo, problem.clip, y), geo, compute, weights)
-
-
-def _laid(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return an array that lies as a contiguous one of a shape does, without its numbers.
-
-    ``np.empty`` would ask for memory even where there is no image.
-    """
-    return np.ndarray((0, *shape[1:]), dtype, np.empty(1, dtype))
 
 
 def _in_place(problem: Problem, x: Array) -> tuple[str, np.dtype[Any], Array] | None:

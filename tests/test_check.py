@@ -288,6 +288,56 @@ def test_without_forks_the_source_is_sent(monkeypatch) -> None:
     assert hwio.check(learners.conv_forward_loops).ok
 
 
+@forks
+def test_odd_values_are_told_as_they_are() -> None:
+    class Rude:
+        def __repr__(self):
+            raise SystemExit
+
+    for value, words in ((10**9999, "int, far too large"), (Rude(), "a Rude")):
+
+        def conv_forward(A_prev, W, b, hparameters, value=value):
+            return value, None
+
+        found = hwio.check(conv_forward)
+        assert found.cases[0].status == "returns"
+        assert words in found.cases[0].says
+
+
+@forks
+def test_torch_may_have_used_its_threads_before() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch, whose threads a fork does not copy")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+
+    def products():
+        return torch.ones(600, 600) @ torch.ones(600, 600) + torch.ones(1 << 20).exp().sum()
+
+    def conv_forward(A_prev, W, b, hparameters):
+        products()
+        return lab.conv_forward(A_prev, W, b, hparameters)
+
+    try:
+        products()
+        found = hwio.check(conv_forward)
+    finally:
+        torch.set_num_threads(before)
+    assert found.ok, str(found)
+
+
+def test_nothing_steers_the_terminal(near) -> None:
+    steering = "\x1b]0;title\x07 \u202e\x9b31m"
+
+    def conv_forward(A_prev, W, b, hparameters):
+        sys.stdout.write("\x1b[2J")
+        raise ValueError(steering)
+
+    found = hwio.check(conv_forward)
+    for text in (str(found), found._repr_html_()):
+        assert r"\x1b]0;title\x07" in text
+        assert not set(text) & set("\x1b\x07\u202e\x9b")
+
+
 def test_a_process_that_ends_is_noticed() -> None:
     with Worker() as worker:
         worker.end()
@@ -295,7 +345,16 @@ def test_a_process_that_ends_is_noticed() -> None:
             worker.ask({"do": "load", "file": "none.py", "function": "f"}, 10)
 
 
-@pytest.mark.parametrize("junk", [b"", b"junk" * 100, b"\xff" * 20, b"\x02" + b"\0" * 7 + b"{}"])
+def framed(header: bytes) -> bytes:
+    return len(header).to_bytes(8, "little") + header
+
+
+JUNK = [b"", b"junk" * 100, b"\xff" * 20, framed(b"{}"), framed(b"[" * 100_000),
+        framed(b'{"body": [1], "arrays": []}'),
+        framed(b'{"body": {"number": "0x1p99999"}, "arrays": []}')]  # fmt: skip
+
+
+@pytest.mark.parametrize("junk", JUNK)
 def test_junk_is_no_message(junk: bytes) -> None:
     assert receive(io.BytesIO(junk)) is None
 
@@ -326,6 +385,25 @@ def test_a_cache_of_one_s_own(near) -> None:
     assert not found.ok
     assert "forward=conv_forward" in str(found)
     assert hwio.check(my_backward, forward=my_forward).ok
+
+
+def test_a_cache_may_hold_anything(near) -> None:
+    def conv_forward(A_prev, W, b, hparameters):
+        Z, _ = lab.conv_forward(A_prev, W, b, hparameters)
+        return Z, (A_prev, W, b, {"stride": np.ones(2), "pad": W})
+
+    found = hwio.check(conv_forward)
+    assert found.ok, str(found)
+    assert "something else than hparameters" in found.cases[0].note
+
+
+def test_long_doubles_repeat_themselves(near) -> None:
+    def conv_forward(A_prev, W, b, hparameters):
+        A_prev = A_prev.astype(np.longdouble)
+        Z, cache = learners.conv_forward_strided(A_prev, W, b, hparameters)
+        return Z, cache
+
+    assert hwio.check(conv_forward).ok
 
 
 def test_an_odd_cache_is_a_note(near) -> None:

@@ -271,5 +271,7 @@ def cache_note(function: str, layer: Layer, came: Any) -> str | None:
 def _equal(one: Any, other: Any) -> bool:
     """Compare an entry of a cache; more keys than needed do no harm."""
     if isinstance(other, dict):
-        return isinstance(one, dict) and all(one.get(k) == v for k, v in other.items())
-    return isinstance(one, np.ndarray) and one.shape == other.shape and bool((one == other).all())
+        return isinstance(one, dict) and all(_equal(one.get(k), v) for k, v in other.items())
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return isinstance(one, int | float) and not isinstance(other, np.ndarray) and one == other

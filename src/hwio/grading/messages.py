@@ -21,6 +21,7 @@ MOST_HEADER = 1 << 20
 MOST_BYTES = 64 << 20  # of arrays in one message: a thousand times what the cases need
 _NUMBERS = re.compile(r"[<>|=]?[biufc]\d{1,2}")
 _LENGTH = struct.Struct("<Q")
+_MOST_BITS = 1024  # of a whole number: what float64 can still reach
 _DEEPEST = 4  # levels of tuples, lists and dicts that are told
 
 
@@ -70,7 +71,7 @@ def receive(stream: IO[bytes]) -> dict[str, Any] | None:
         header = json.loads(head)
         arrays = [_read_array(stream, kind) for kind in header["arrays"]]
         message = unpack(header["body"], arrays)
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
 
@@ -107,6 +108,8 @@ def pack(value: Any, arrays: list[Array], depth: int = 0) -> Any:
         return value if not isinstance(value, str) else {"text": value[:20_000]}
     if isinstance(value, Other):
         return {"other": value.kind, "shows": value.shows}
+    if type(value) is int and value.bit_length() > _MOST_BITS:
+        return {"other": "int, far too large", "shows": ""}
     if isinstance(value, int | float) and type(value) in (int, float):
         return {"number": float(value).hex() if isinstance(value, float) else str(value)}
     if isinstance(value, np.ndarray | np.generic):
@@ -159,6 +162,6 @@ def shown(value: Any) -> str:
     """Write a value in one short line; a repr may raise anything."""
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # noqa: BLE001 - it is a learner's
+    except BaseException:  # noqa: BLE001 - it is a learner's
         return ""
     return text if len(text) <= 80 else f"{text[:77]}..."

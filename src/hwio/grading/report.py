@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hwio.grading.calls import COURSE
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from hwio.grading.trials import Trial
     from hwio.mistakes import Mistake
 
+# an exception's words are the learner's: escape sequences, and marks that turn the direction of text
+_STEERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 RIGHT, WRONG, UNTRIED = "✓", "✗", "·"
 MOST_NAMED = 4  # mistakes that are told of those that no case tells apart
 _WHY = "docs/how-to/check-your-lab-answers.md"
@@ -33,7 +36,15 @@ def report(found: Findings) -> str:
 
 
 def sections(found: Findings) -> list[list[str]]:
-    """Return the parts of the report, each as lines."""
+    """Return the parts of the report, each as lines; what would steer a terminal is written out."""
+    return [[_STEERS.sub(_written_out, line) for line in part] for part in _sections(found)]
+
+
+def _written_out(steering: re.Match[str]) -> str:
+    return repr(steering[0])[1:-1]
+
+
+def _sections(found: Findings) -> list[list[str]]:
     parts = [_head(found)]
     if found.broken:
         return [*parts, _broken(dict(found.broken))]

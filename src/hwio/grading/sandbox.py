@@ -187,8 +187,10 @@ def _copied(value: Any) -> Any:
 def _alike(one: Any, other: Any) -> bool:
     """Tell whether two values hold the same numbers."""
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        same = one.shape == other.shape and one.dtype == other.dtype
-        return same and (one.dtype == object or one.tobytes() == other.tobytes())
+        if one.dtype != other.dtype or one.dtype.kind not in "biufc":
+            return bool(one.dtype == other.dtype and one.shape == other.shape)
+        # numbers, not bytes: a long double has bytes that mean nothing
+        return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"))
     if type(one) is not type(other):
         return False
     if isinstance(one, tuple | list):

@@ -199,6 +199,14 @@ def _become_sandbox(
 
         faulthandler.disable()  # it would tell of a crash on the terminal, as notebooks have it
         silence()
+        _leave_threads()
         serve(os.fdopen(read, "rb"), os.fdopen(write, "wb"), function, forward)
     finally:
         os._exit(0)
+
+
+def _leave_threads() -> None:
+    """Have PyTorch work without its threads: a fork does not copy them, and would wait for ever."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)

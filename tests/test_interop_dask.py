@@ -142,6 +142,16 @@ def test_empty_arrays(shape):
     np.testing.assert_array_equal(y.compute(), hwio.conv(x, w, np.ones(5), padding=2))
 
 
+@pytest.mark.parametrize("chunks", [(3, 1, 0, 1), (0, 5), (1, 0, 1, 0, 3)])
+@pytest.mark.parametrize("mode", MODES)
+def test_empty_chunks_between_others(chunks, mode):
+    """Dask turns an array round past them wrongly, and repeats none at all."""
+    x, w = numbers((1, 5, 2)), numbers((4, 2, 3), seed=1)
+    options = {"dilation": 2, "padding": (4, 7), "padding_mode": mode}
+    y = hwio.conv(da.from_array(x, chunks=((1,), chunks, (2,))), w, **options)
+    np.testing.assert_array_equal(y.compute(), hwio.conv(x, w, **options))
+
+
 def test_chunks_that_lie_in_the_padding():
     x, w = numbers((1, 4, 5, 2)), numbers((2, 2, 2, 3), seed=1)
     for options in ({"padding": 9}, {"padding": 9, "stride": 4, "dilation": 3}):

@@ -177,6 +177,42 @@ def test_quantised_numbers_equal_those_of_onnxruntime():
     assert np.array_equal(y, want)
 
 
+@pytest.mark.parametrize("name", ["sx", "zx", "sw", "zw", "sy", "zy"])
+def test_scales_and_zeros_are_one_number_or_one_per_filter(name):
+    """Others would spread y over all of them, past every size that onnx infers."""
+    given = {"sx": np.ones(1, np.float32), "sw": np.ones(4, np.float32), "sy": np.float32(1)}
+    given |= {"zx": np.zeros(1, np.uint8), "zw": np.zeros(4, np.uint8), "zy": np.uint8(0)}
+    graph = [node("QLinearConv", "x sx zx w sw zw sy zy")]
+    x, w = np.ones((1, 3, 6, 5), np.uint8), np.ones((4, 3, 3, 3), np.uint8)
+
+    def made():
+        weights = [tensor("w", w), *(tensor(n, a) for n, a in given.items())]
+        return model(graph, weights, inputs=[value("x", x.shape, T.UINT8)])
+
+    assert (evaluator(made()).run(None, {"x": x})[0] == 27).all()
+    given[name] = np.ones(9, given[name].dtype)
+    with pytest.raises(hwio.ShapeError, match=r"has shape \(9,\), but it holds 1 number"):
+        evaluator(made()).run(None, {"x": x})
+
+
+def test_transposed_same_equals_that_of_onnxruntime():
+    cases = itertools.product((1, 2, 3), (1, 3, 4), (1, 2), (0, 1, 2), ("SAME_UPPER", "SAME_LOWER"))
+    seen = 0
+    for stride, k, dilation, extra, word in cases:
+        reach = (k - 1) * dilation + 1
+        if extra >= stride or reach + extra < stride:  # ONNX Runtime leaves gaps out of y
+            continue
+        x, w = (RNG.integers(-4, 5, s).astype(np.float32) for s in ((1, 2, 5), (2, 3, k)))
+        options = {"strides": [stride], "dilations": [dilation], "output_padding": [extra]}
+        graph = [node("ConvTranspose", "x w", auto_pad=word, **options)]
+        made = model(graph, [tensor("w", w)], inputs=[value("x", x.shape)])
+        made.graph.output[0].CopyFrom(value("y", ("n", "c", "w")))
+        y, want = against_onnxruntime(made, x=x)
+        assert np.array_equal(y, want), (options, word)
+        seen += 1
+    assert seen > 40
+
+
 def test_examples_run():
     import doctest
 
@@ -339,6 +375,7 @@ BOMBS = {
     ],
     "padding": [node("Conv", "x w", pads=[HUGE, HUGE, HUGE, HUGE])],
     "transposed": [node("ConvTranspose", "x w2", strides=[HUGE, HUGE])],
+    "transposed, then cut": [node("ConvTranspose", "x w2", strides=[20_000, 20_000], output_shape=[2, 2])],
     "unpooled": [node("MaxPool", "x", "p i", kernel_shape=[1, 1]), node("MaxUnpool", "p i", kernel_shape=[1, 1], strides=[HUGE, HUGE])],
     "average": [node("AveragePool", "x", kernel_shape=[HUGE, HUGE], pads=[HUGE] * 4, count_include_pad=1)],
 }  # fmt: skip
@@ -500,6 +537,9 @@ def field(number, data):
         ([node("Conv", "x w", strides=[1, 1, 1])], X, hwio.ShapeError, "stride"),
         ([node("Conv", "x w", dilations=[-1, 1])], X, hwio.ShapeError, "dilation"),
         ([node("Conv", "x w", group=2)], X, hwio.ShapeError, "groups"),
+        ([node("Conv", "x w", group=0)], X, hwio.ShapeError, "groups=0"),
+        ([node("ConvTranspose", "x w2", group=0)], X, hwio.ShapeError, "groups=0"),
+        ([node("LpPool", "x", kernel_shape=[2, 2], p=0)], X, hwio.ShapeError, "p=0"),
         ([node("Conv", "x w", kernel_shape=[2, 2])], X, hwio.ShapeError, "kernel_shape=[2, 2], but W has (1, 1) on HW"),
         ([node("Conv", "x w", auto_pad="SAME")], X, hwio.OptionError, "auto_pad='SAME' is none of ONNX's"),
         ([node("Conv", "x w")], X[0], hwio.HwioError, "w"),

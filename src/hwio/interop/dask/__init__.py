@@ -164,6 +164,8 @@ def _with_halos(x: Any, problem: Problem, chunks: list[tuple[int, ...]]) -> tupl
     """
     geo, mode = problem.geometry, problem.padding_mode
     x = x.rechunk({x.ndim - 1: -1})
+    # Dask slices backwards past empty chunks wrongly
+    x = x.rechunk(tuple(tuple(n for n in of_axis if n) or (0,) for of_axis in x.chunks))
     if 0 in (*geo.x_shape, *geo.y_shape):
         x = x.rechunk(dict.fromkeys(range(x.ndim), -1))
     grid = []

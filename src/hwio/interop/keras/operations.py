@@ -209,7 +209,7 @@ def _padding(padding: Any) -> str:
 
 def _each(value: Any, ndim: int) -> tuple[int, ...]:
     """Return one number for each axis."""
-    return (value,) * ndim if isinstance(value, int) else tuple(value)
+    return (value,) * ndim if np.ndim(value) == 0 else tuple(value)
 
 
 def _wide(x: Array) -> Array:

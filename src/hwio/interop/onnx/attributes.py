@@ -81,8 +81,9 @@ def transpose_padding(
 ) -> dict[str, Any]:
     """Return padding, output_padding and output_size of a transposed convolution.
 
-    Where ``output_shape`` is given it decides the padding: what is too much is dropped from both
-    sides, the odd cell from the low side, or from the high one with SAME_UPPER.
+    Where ``output_shape`` is given it decides the padding, and SAME asks for n·s cells: what is too
+    much is dropped from both sides, the odd cell from the low side, or from the high one with
+    SAME_UPPER.
 
     Parameters
     ----------
@@ -91,6 +92,8 @@ def transpose_padding(
         auto_pad, pads, output_padding and output_shape.
     """
     extra, size, auto_pad = has["output_padding"], has["output_shape"], has["auto_pad"]
+    if not size and auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+        size = tuple(n * s for n, s in zip(x.shape[2:], stride, strict=True))
     if not size:
         more = {"output_padding": tuple(extra)} if extra else {}
         return {"padding": padding_of(space, auto_pad, has["pads"]), **more}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx.reference.op_run import OpRun
 
-from hwio.errors import HwioError
+from hwio.errors import HwioError, ShapeError, word
 from hwio.interop.onnx.attributes import (
     check_kernel,
     padding_of,
@@ -21,6 +21,7 @@ from hwio.interop.onnx.attributes import (
     steps,
     transpose_padding,
 )
+from hwio.interop.onnx.budget import room
 from hwio.ops.arrays import is_bfloat16
 from hwio.ops.conv import conv
 from hwio.ops.pool import argmax_pool, avg_pool, lp_pool, max_pool
@@ -102,7 +103,7 @@ class ConvInteger(Operator):
         pads: Any = None, strides: Any = None,
     ) -> tuple[Array]:  # fmt: skip
         options = _options(x, w, auto_pad, dilations, group, kernel_shape, pads, strides)
-        x, w = _from_zero(x, x_zero), _from_zero(w, w_zero)
+        x, w = _from_zero(x, x_zero), _from_zero(w, w_zero, "w_zero_point", len(w))
         return (conv(x, w, out_dtype=np.int32, **options),)
 
 
@@ -116,11 +117,16 @@ class QLinearConv(Operator):
         strides: Any = None,
     ) -> tuple[Array]:  # fmt: skip
         options = _options(x, w, auto_pad, dilations, group, kernel_shape, pads, strides)
-        sums = conv(_from_zero(x, x_zero), _from_zero(w, w_zero), b, out_dtype=np.int32, **options)
-        scale = np.reshape(x_scale * w_scale / y_scale, (-1, *(1,) * (x.ndim - 2)))  # (o | 1, 1, 1)
+        filters = len(w)
+        w = _from_zero(w, w_zero, "w_zero_point", filters)
+        sums = conv(_from_zero(x, x_zero), w, b, out_dtype=np.int32, **options)
+        x_scale, y_scale = _numbers(x_scale, "x_scale"), _numbers(y_scale, "y_scale")
+        scale = x_scale * _numbers(w_scale, "w_scale", filters) / y_scale
+        scale = scale.reshape(-1, *(1,) * (x.ndim - 2))  # (o | 1, 1, 1)
+        zero = 0 if y_zero is None else np.float64(_numbers(y_zero, "y_zero_point"))
         target = x.dtype if y_zero is None else y_zero.dtype
         low, high = np.iinfo(target).min, np.iinfo(target).max
-        y = np.rint(sums * scale) + (0 if y_zero is None else np.float64(y_zero))
+        y = np.rint(sums * scale) + zero
         return (np.clip(y, low, high).astype(target),)
 
 
@@ -144,8 +150,9 @@ class ConvTranspose(Operator):
         layout = f"NC{space},IO{space}"
         b = None if b is None else _wide(b)
         y = conv_transpose(
-            _wide(x), _wide(w), b, groups=group or 1, layout=layout, **step, **padding
-        )
+            _wide(x), _wide(w), b, groups=_given(group, 1), layout=layout, memory_limit=room(),
+            **step, **padding,
+        )  # fmt: skip
         return (y.astype(x.dtype, copy=False),)
 
 
@@ -185,7 +192,7 @@ class LpPool(Operator):
         kernel_shape: Any = None, p: Any = None, pads: Any = None, strides: Any = None,
     ) -> tuple[Array]:  # fmt: skip
         options = _pool_options(x, auto_pad, ceil_mode, dilations, kernel_shape, pads, strides)
-        y = lp_pool(_wide(x), p=int(p or 2), **options)
+        y = lp_pool(_wide(x), p=int(_given(p, 2)), **options)
         return (y.astype(x.dtype, copy=False),)
 
 
@@ -209,7 +216,7 @@ class GlobalLpPool(Operator):
     """The p-norm of every channel."""
 
     def _run(self, x: Array, *, p: Any = None) -> tuple[Array]:
-        y = lp_pool(_wide(x), x.shape[2:], int(p or 2), layout=f"NC{space_of(x)}")
+        y = lp_pool(_wide(x), x.shape[2:], int(_given(p, 2)), layout=f"NC{space_of(x)}")
         return (y.astype(x.dtype, copy=False),)
 
 
@@ -222,7 +229,7 @@ def _options(
     check_kernel(space, kernel_shape, w)
     return {
         "layout": f"NC{space},OI{space}",
-        "groups": group or 1,
+        "groups": _given(group, 1),
         "padding": padding_of(space, auto_pad, pads),
         **steps(space, strides, dilations),
     }
@@ -243,14 +250,28 @@ def _pool_options(
     }
 
 
-def _from_zero(a: Array, zero: Array | None) -> Array:
+def _from_zero(a: Array, zero: Array | None, name: str = "x_zero_point", filters: int = 1) -> Array:
     """Subtract the zero point, one for all or one per filter; 16 bits hold the difference."""
-    if zero is None or not np.any(zero):
+    if zero is None:
         return a
-    apart = (
-        np.reshape(zero, (-1, *(1,) * (a.ndim - 1))) if np.size(zero) > 1 else np.reshape(zero, ())
-    )
-    return a.astype(np.int16) - apart.astype(np.int16)
+    apart = _numbers(zero, name, filters)  # (o | 1,)
+    if not apart.any():
+        return a
+    return a.astype(np.int16) - apart.astype(np.int16).reshape(-1, *(1,) * (a.ndim - 1))
+
+
+def _numbers(value: Array, name: str, filters: int = 1) -> Array:
+    """Return one number for all, or one per filter where there may be: others would spread y."""
+    if np.size(value) not in (1, filters):
+        counts = "1 number" if filters == 1 else f"1 number, or {filters}: one per filter"
+        rule = f"{name} has shape {np.shape(value)}, but it holds {counts}"
+        raise ShapeError(word(rule, []))
+    return np.ravel(value)
+
+
+def _given(value: Any, default: int) -> Any:
+    """Return an attribute, or what ONNX says where there is none: 0 is a number like others."""
+    return default if value is None else value
 
 
 def _counted_through(places: Array, x_shape: tuple[int, ...], column_major: bool) -> Array:

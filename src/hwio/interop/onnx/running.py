@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,23 +21,12 @@ from hwio.errors import (
     show,
     word,
 )
+from hwio.interop.onnx.budget import BUDGET, Budget
 from hwio.interop.onnx.older import put_right
 from hwio.interop.onnx.operators import OPS, Operator
 from hwio.interop.onnx.reading import shortened
 from hwio.interop.onnx.sizes import Sizes, held
 from hwio.ops.memory import check_memory, size
-
-
-@dataclass(slots=True)
-class Budget:
-    """What a run may take, and has taken: onnx keeps every value until the run ends."""
-
-    limit: int | None
-    spent: int
-
-
-# of the run in progress: graphs and functions inside the model count on
-_BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
 class Evaluator(ReferenceEvaluator):  # type: ignore[misc]
@@ -92,7 +79,7 @@ class Evaluator(ReferenceEvaluator):  # type: ignore[misc]
         LimitError
             If a value would not fit; it was not allocated.
         """
-        outer = _BUDGET.get()
+        outer = BUDGET.get()
         if not isinstance(self.proto_, onnx.ModelProto) and outer is not None:
             before = outer.spent
             values = super().run(output_names, feed_inputs, *rest, **named)
@@ -101,12 +88,12 @@ class Evaluator(ReferenceEvaluator):  # type: ignore[misc]
         if self.onnx_graph_ is not None:
             feed_inputs = self._checked(feed_inputs)
             self._check_outputs(output_names)
-        token = _BUDGET.set(Budget(self.memory_limit, self.weights))
+        token = BUDGET.set(Budget(self.memory_limit, self.weights))
         try:
             with np.errstate(all="ignore"):  # a sigmoid may overflow on its way to 0
                 return super().run(output_names, feed_inputs, *rest, **named)
         finally:
-            _BUDGET.reset(token)
+            BUDGET.reset(token)
 
     def _checked(self, feeds: Any) -> dict[str, Any]:
         """Return the inputs as arrays, each as the model declares it."""
@@ -151,7 +138,7 @@ class Evaluator(ReferenceEvaluator):  # type: ignore[misc]
 
 def _with_room(run: Callable[..., Any], sizes: Sizes, *inputs: Any, **named: Any) -> Any:
     """Run a node if there is room for what it returns."""
-    budget = _BUDGET.get()
+    budget = BUDGET.get()
     if budget is None:  # a node on its own
         return run(*inputs, **named)
     need, before = sizes.bytes(inputs, named.get("linked_attributes")), budget.spent

@@ -210,6 +210,20 @@ except hwio.RangeError as error:
 """
 
 
+STRIDES = """
+from hwio.interop import keras as bridge
+bridge.install()
+import numpy as np
+from keras import ops
+x, w = np.ones((1, 4, 4, 2), "float32"), np.ones((3, 3, 5, 2), "float32")
+print(ops.conv_transpose(x, w, strides=np.int64(2)).shape)
+"""
+
+
+def test_a_stride_may_be_a_number_of_numpy():
+    assert run(STRIDES) == "(1, 9, 9, 5)\n"
+
+
 def test_dtypes_stay_and_integers_never_wrap():
     assert run(DTYPES) == "18.0 18.0 18.0 18 18 18 " + RANGE
 

@@ -455,6 +455,17 @@ def test_values_count_together():
     assert "type Neg" in refused(hwio.LimitError, made, memory_limit=need - 1)
 
 
+def test_values_of_an_inner_graph_are_free_after_it():
+    inside = [node("Neg", "a", "b"), node("Neg", "b", "c"), node("Identity", "go", "on")]
+    takes = [value("i", [], T.INT64), value("go", [], T.BOOL), value("a")]
+    body = helper.make_graph(inside, "body", takes, [value("on", [], T.BOOL), value("c")])
+    weights = [tensor("times", np.int64(100)), tensor("go0", True)]
+    made = model([node("Loop", "times go0 x", body=body)], weights)
+    (y,) = evaluator(made, memory_limit=10 * X.nbytes).run(None, {"x": X})
+    assert np.array_equal(y, X)
+    refused(hwio.LimitError, made, memory_limit=2 * X.nbytes)
+
+
 def test_weights_count_before_they_are_arrays(tmp_path):
     made, _, _ = layer()
     assert refused(hwio.LimitError, made, memory_limit=100) == (

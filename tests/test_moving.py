@@ -67,6 +67,13 @@ def test_only_what_cannot_be_said_is_refused(source: str, target: str) -> None:
         assert told == REFUSED.get((source, target), set())
 
 
+def test_keras_has_no_output_padding_of_a_whole_stride() -> None:
+    """PyTorch allows it where the dilation is more."""
+    said: dict[str, Any] = {"source": "torch", "kind": "transposed", "dilation": 2}
+    with pytest.raises(hwio.OptionError, match="y reaches 1 further on H than any cell of x"):
+        hwio.move_layer(np.ones((4, 8, 3, 3)), target="keras", output_padding=1, **said)
+
+
 # ---------------------------------------------------------------- without any framework
 
 

@@ -15,7 +15,7 @@ import hwio
 import learners
 from hwio import lab
 from hwio.cli import main
-from hwio.grading import checking
+from hwio.grading import checking, naming
 from hwio.grading.checkup import Checkup
 from hwio.grading.messages import receive, send
 from hwio.grading.naming import alike
@@ -219,6 +219,20 @@ def test_two_slips_are_told_by_the_first(near) -> None:
     assert found.mistakes == ()
     assert "conv-bias-missing" in [entry.key for entry in found.perhaps]
     assert "This case alone would fit" in str(found)
+
+
+def test_what_one_case_alone_would_fit_is_told_only_if_few_do(near, monkeypatch) -> None:
+    def conv_forward(A_prev, W, b, sizes):
+        rate = 1 if A_prev.shape[0] == 1 else 2
+        return lab.conv_forward(A_prev, W, rate * b[..., :1] + 0 * b, sizes)
+
+    found = hwio.check(conv_forward)
+    few = len(found.perhaps)
+    assert few
+    monkeypatch.setattr(naming, "FEW", few - 1)
+    found = hwio.check(conv_forward)
+    assert found.perhaps == ()
+    assert "This case alone would fit" not in str(found)
 
 
 def test_alike_tells_shapes_and_numbers_apart() -> None:

@@ -438,6 +438,18 @@ def test_what_comes_near_is_told_apart(spoil, grade):
     assert "Nothing makes y to the last digits" in told(found)
 
 
+def test_what_comes_near_is_left_out_where_a_reading_makes_y():
+    x, w = numbers(X, W)
+    x[:, [0, -1]] *= 1e-4  # the edges, and zeros, are nearly the same padding
+    x[:, :, [0, -1]] *= 1e-4
+    y = hwio.conv(x, w, padding=1)
+    edges = hwio.conv(x, w, padding=1, padding_mode="edge")
+    assert 0 < np.abs(y - edges).max() < 1e-2
+    found = hwio.diagnose(x, w, y)
+    assert {r.options.get("padding_mode") for r in found.readings} == {None}
+    assert found.near == ()
+
+
 def test_bfloat16_comes_near():
     x, w = numbers(X, W)
     short = [(a.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32) for a in (x, w)]

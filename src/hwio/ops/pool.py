@@ -62,7 +62,8 @@ def max_pool(
     Parameters
     ----------
     x : array, shape (N, H, W, C)
-        Images; (N, W, C) in 1-D, (N, D, H, W, C) in 3-D, any order with ``layout``. Floats or
+        Images; (N, W, C) in 1-D, so one photograph (H, W, C) takes ``layout="HWC"``;
+        (N, D, H, W, C) in 3-D, any order with ``layout``. Floats or
         integers.
     window : int or one int per axis
         Cells of a window.

@@ -107,14 +107,16 @@ def _clash(
         share = "C" if groups == 1 else f"C / {groups}"
         facts[1] += f"      groups={groups}, so I must equal {share}"
     found = other_readings(layout, x_shape, w_shape, groups, named, room)
+    pictures = [] if named or groups > 1 else _as_picture(x_shape, w_shape)
     split = _fitting_groups(layout, x_shape, w_shape)
     depthwise = [f"groups={split}   # {_share(seen, channels)}"] if split else []
     if len(found) == 1 and not depthwise:
         fact, fix = _one_reading(layout, found[0], channels // groups, groups)
-        return word(rule, [*facts, fact], fix)
+        return word(rule, [*facts, fact], pictures + fix)
     ways = _spelled(found, layout, w_shape)
     ways = depthwise + ways if seen == 1 else ways + depthwise
     ways += _for_groups(layout, x_shape, w_shape, groups)
+    ways = pictures + ways
     if len(found) + len(depthwise) > 1:
         more = "" if len(ways) <= MOST_SHOWN else f"; here are the first {MOST_SHOWN}"
         facts.append(
@@ -124,6 +126,17 @@ def _clash(
         facts.append("no named layout makes them fit, nor any number of groups")
         ways = _other_shapes(layout, x_shape, w_shape, groups)
     return word(rule, facts, ways[:MOST_SHOWN])
+
+
+def _as_picture(x_shape: Shape, w_shape: Shape) -> list[str]:
+    """Offer 3 axes as one image and one filter with a square kernel, not as signals."""
+    if len(x_shape) != 3 or x_shape[2] != w_shape[2] or not 1 < w_shape[0] == w_shape[1]:
+        return []
+    if w_shape[0] > min(x_shape[:2]):
+        return []
+    each = ["   # one image, one filter for each channel"] if x_shape[2] > 1 else []
+    one = 'hwio.conv(x, w[..., None], layout="HWC,HWIO")   # one image, one filter'
+    return [one, *('hwio.conv(x, w[..., None], layout="HWC,HWCM")' + what for what in each)]
 
 
 def never_guesses(text: str, x_shape: Shape, w_shape: Shape, room: Room | None = None) -> str:

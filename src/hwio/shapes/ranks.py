@@ -108,7 +108,10 @@ def _call(
     if channels != seen and not w_lacks and (channels == 1 or (channels, seen) == (4, 3)):
         yield from _other_channels(x, w, x_lacks, sizes, seen, w_code)
         return
-    if channels != seen:
+    grouped = ""
+    if channels != seen == 1 and not w_lacks and taps.get("O", 1) % channels == 0:
+        grouped, what = f", groups={channels}", f"each filter sees 1 of the {channels} channels"
+    elif channels != seen:
         if len(w_lacks) < 2 or w[-2:] not in ("IO", "CM"):
             return
         # one plain kernel for images with channels: filter each channel by itself
@@ -121,7 +124,10 @@ def _call(
     space = "DHW"[-ndim:]
     default = (x, w) == (f"N{space}C", f"{space}IO")
     layout = "" if default else f', layout="{x},{w}"'
-    yield f"hwio.conv({x_code}, {w_code}{layout}){squeeze}   # {images}, {what}"
+    yield f"hwio.conv({x_code}, {w_code}{grouped}{layout}){squeeze}   # {images}, {what}"
+    if (seen, taps.get("O")) == (channels, 1) and channels > 1 and w[-2:] == "IO":
+        own = f'layout="{x},{w[:-2]}CM"'
+        yield f"hwio.conv({x_code}, {w_code}, {own})   # {images}, one filter for each channel"
 
 
 def _other_channels(

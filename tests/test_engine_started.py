@@ -2,8 +2,10 @@
 
 import gc
 import os
+import signal
 import sys
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -11,6 +13,8 @@ import pytest
 
 import hwio
 from hwio.engine import refusal
+from hwio.engine.launch import started
+from hwio.engine.threads import pool
 
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"no engine: {refusal()}")
 
@@ -165,9 +169,10 @@ def test_an_image_that_may_overflow_is_done_again_each_time():
 
 def test_memory_of_a_dropped_y_is_used_again_and_never_one_that_is_referred_to():
     x, w = whole_numbers((1, 64, 64, 16), "f4", 0), whole_numbers((1, 1, 16, 64), "f4", 1)
-    layer, right = hwio.prepare(w), hwio.conv(x, w, method="taps")
+    layer, right = hwio.prepare(w, method="direct"), hwio.conv(x, w, method="taps")
     for _ in range(CALLS):
         y = layer(x)
+    assert y.base is not None
     held = [y, layer(x)[:, 3:], layer(x).reshape(-1)[5:9], memoryview(layer(x)), layer(x).base]
     before = [np.array(one) for one in held]
     places = {layer(x * 0).ctypes.data for _ in range(20)}
@@ -177,3 +182,71 @@ def test_memory_of_a_dropped_y_is_used_again_and_never_one_that_is_referred_to()
     np.testing.assert_array_equal(y, right)
     hwio.set_num_threads(hwio.get_num_threads())  # the memory goes with the pool
     np.testing.assert_array_equal(layer(x), right)
+
+
+def test_memory_that_was_made_smaller_is_not_used_again():
+    x, w = whole_numbers((1, 66, 66, 16), "f4", 0), whole_numbers((3, 3, 16, 64), "f4", 1)
+    layer, right = hwio.prepare(w, method="direct"), hwio.conv(x, w, method="taps")
+    for change in (
+        lambda base: base.resize(10, refcheck=False),
+        lambda base: setattr(base, "shape", (-1, 1)),
+    ):
+        for _ in range(CALLS):
+            y = layer(x)
+        base = y.base
+        del y
+        change(base)
+        del base
+        for _ in range(CALLS):
+            y = layer(x)
+            assert y.base.nbytes >= y.nbytes
+            np.testing.assert_array_equal(y, right)
+
+
+def test_memory_kept_by_a_pool_goes_though_a_call_was_inside_when_it_closed():
+    x, w = whole_numbers((1, 66, 66, 16), "f4", 0), whole_numbers((3, 3, 16, 64), "f4", 1)
+    layer = hwio.prepare(w, method="direct")
+    for _ in range(CALLS):
+        seen = weakref.ref(layer(x).base)
+    assert seen() is not None
+    inside, done = pool(), threading.Event()
+
+    def work():
+        while not inside._claimed[1]:
+            layer(x)
+        done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not inside._claimed[0]:  # this thread runs while that one has let go of the lock
+        pass
+    hwio.set_num_threads(hwio.get_num_threads())
+    thread.join()
+    gc.collect()
+    assert seen() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_starts_anew_though_a_thread_was_making_room():
+    x, w = whole_numbers((2, 12, 12, 24), "f4", 0), whole_numbers((3, 3, 24, 32), "f4", 1)
+    layer = hwio.prepare(w, method="direct")
+    for _ in range(CALLS):
+        layer(x)
+    held = threading.Event()
+
+    def hold():
+        with started._LOCK:
+            held.set()
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        for _ in range(CALLS):
+            layer(x)
+        os._exit(0)
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -42,7 +42,7 @@ class Pool:
         self._block = np.zeros((_BYTES + 128) // 8, np.int64)
         self.state = -(-self._block.ctypes.data // 128) * 128
         # words for launch/started.py: 1 while a call is inside, 1 once closed, the address of scratch
-        # memory, the array that was made for the last large y, its bytes
+        # memory, the array that was made for the last large y
         self.claim = self.state + _CLAIM
         self._claimed = self._block[(self.claim - self._block.ctypes.data) // 8 :]
         self.scratch: list[np.ndarray[Any, Any]] = []
@@ -79,7 +79,7 @@ class Pool:
         """Let no started launch use this pool any more, and let go of the memory kept for y."""
         self._claimed[_CLOSED] = 1
         kept = int(self._claimed[_KEPT])
-        if kept and self._claimed[0] == 0:  # else a call is inside, and has it
+        if kept and self._claimed[0] == 0:  # else a call is inside, and drops it at its end
             self._claimed[_KEPT] = 0
             ctypes.pythonapi.Py_DecRef(ctypes.c_void_p(kept))
 

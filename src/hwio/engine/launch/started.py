@@ -13,6 +13,7 @@ long way. Its code is in ``started_ir``.
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from functools import lru_cache
 from math import prod
@@ -47,7 +48,11 @@ if TYPE_CHECKING:
     from hwio.types import Array
 
 MOST_SCRATCH = 1 << 20  # words
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
+if hasattr(os, "register_at_fork"):  # as in jit, and before its lock
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+    )
 NEW_FROM_DESCR, SET_BASE = 94, 282  # places in NumPy's table of C functions
 # the dtype objects that arrays of native order have
 _DTYPES = {np.dtype(kind): np.dtype(kind) for kind in ("f4", "f8")}
@@ -132,7 +137,8 @@ def _reserve(workers: Pool, words: int) -> bool:
 @lru_cache(maxsize=2)
 def _entry(plain: bool) -> int:
     name = "start_plain" if plain else "start"
-    return load(compile_ir(started_ir(name, plain=plain)), name)
+    with _LOCK:
+        return load(compile_ir(started_ir(name, plain=plain)), name)
 
 
 @lru_cache(maxsize=1)

@@ -167,17 +167,27 @@ def _make(operands: str) -> str:
     """Make y and tell the fields where everything lies."""
     return f"""
 make:
-  %kept_bytes_at = getelementptr i8, ptr %claim_to, i64 32
   %kept_at = getelementptr i8, ptr %claim_to, i64 24
   %kept = load ptr, ptr %kept_at
-  %kept_bytes = load i64, ptr %kept_bytes_at
   %none_kept = icmp eq ptr %kept, null
   br i1 %none_kept, label %fresh, label %look_at_kept
 look_at_kept:
   %kept_references = load i32, ptr %kept
   %is_free = icmp eq i32 %kept_references, 1
-  br i1 %is_free, label %free_kept, label %fresh
+  br i1 %is_free, label %look_at_its_axes, label %fresh
+look_at_its_axes:
+  %kept_axes_at = getelementptr i8, ptr %kept, i64 {AXES}
+  %kept_axes = load i32, ptr %kept_axes_at
+  %kept_descr_at = getelementptr i8, ptr %kept, i64 {DESCR}
+  %kept_descr = load i64, ptr %kept_descr_at
+  %one_axis = icmp eq i32 %kept_axes, 1
+  %of_bytes = icmp eq i64 %kept_descr, %bytes_descr
+  %as_made = and i1 %one_axis, %of_bytes
+  br i1 %as_made, label %free_kept, label %drop_kept
 free_kept:
+  %kept_sizes_at = getelementptr i8, ptr %kept, i64 {SIZES}
+  %kept_sizes = load ptr, ptr %kept_sizes_at
+  %kept_bytes = load i64, ptr %kept_sizes
   %twice = mul i64 %y_bytes, 2
   %is_enough = icmp uge i64 %kept_bytes, %y_bytes
   %is_near = icmp ule i64 %kept_bytes, %twice
@@ -202,7 +212,6 @@ keep:
   %old_kept = load ptr, ptr %kept_at
   call void %refer_to(ptr %fresh_memory)
   store ptr %fresh_memory, ptr %kept_at
-  store i64 %y_bytes, ptr %kept_bytes_at
   %no_old = icmp eq ptr %old_kept, null
   br i1 %no_old, label %view, label %drop_old
 drop_old:
@@ -315,6 +324,15 @@ sound:
 
 _END = """
 finish:
+  %closed_since = load i64, ptr %closed_at
+  %kept_on = icmp eq i64 %closed_since, 0
+  br i1 %kept_on, label %give, label %let_go_of_kept
+let_go_of_kept:
+  %last_kept = load ptr, ptr %kept_at
+  store ptr null, ptr %kept_at
+  call void %drop_to(ptr %last_kept)
+  br label %give
+give:
   store atomic i64 0, ptr %claim_to seq_cst, align 8
   ret ptr %y
 unsound:

@@ -20,16 +20,20 @@ pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"no engine: {refu
 
 GEOMETRIES = [
     # x, w, options
-    ((2, 9, 11, 20), (3, 3, 20, 40), {"padding": "same"}),
-    ((1, 14, 14, 64), (1, 1, 64, 128), {}),
+    ((2, 9, 11, 20), (3, 3, 20, 40), {"padding": "same", "method": "direct"}),
+    ((1, 14, 14, 64), (1, 1, 64, 128), {"method": "direct"}),
     ((2, 13, 8, 36), (3, 3, 9, 32), {"groups": 4, "stride": 2, "padding": 1}),
     ((3, 12, 10, 33), (3, 3, 1, 33), {"groups": 33, "padding": "half"}),
-    ((2, 50, 24), (5, 24, 48), {"dilation": 2}),
+    ((2, 50, 24), (5, 24, 48), {"dilation": 2, "method": "direct"}),
     ((1, 6, 7, 8, 16), (3, 3, 3, 16, 32), {"padding": "same_lower"}),
     ((2, 16, 16, 32), (3, 3, 32, 32), {"padding": 1, "precision": "high", "method": "winograd_f2"}),
-    ((1, 40, 41, 3), (7, 7, 3, 24), {"stride": 2, "padding": 3}),
+    ((1, 40, 41, 3), (7, 7, 3, 24), {"stride": 2, "padding": 3, "method": "direct"}),
 ]
 CALLS = 4  # the first is checked, the second is ready, the third is started
+
+
+def is_started(layer):
+    return type(layer._start).__name__ == "builtin_function_or_method"
 
 
 def whole_numbers(shape, dtype, seed):
@@ -51,19 +55,44 @@ def test_every_call_is_the_definition(x_shape, w_shape, options, bias, dtype):
             assert y.flags.c_contiguous
             assert y.flags.writeable
             np.testing.assert_array_equal(y, right)
+    assert is_started(layer)
 
 
-def test_w_and_b_are_read_anew_by_conv():
-    x = whole_numbers((1, 12, 12, 40), "f4", 0)
+@pytest.mark.parametrize("x_shape", [(1, 12, 12, 40), (2, 30, 30, 40)])  # w unpacked, and packed
+def test_w_and_b_are_read_anew_by_conv(x_shape):
+    from hwio.ops.conv import _KNOWN
+
+    x = whole_numbers(x_shape, "f4", 0)
     for seed in range(2 * CALLS):
         w, b = whole_numbers((3, 3, 40, 36), "f4", seed), whole_numbers((36,), "f4", -seed % 7)
         right = hwio.conv(x, w, b, method="taps")
-        np.testing.assert_array_equal(hwio.conv(x, w, b), right)
+        np.testing.assert_array_equal(hwio.conv(x, w, b, method="direct"), right)
+    own = [quick for key, (quick, _) in _KNOWN.items() if key[0] == x_shape and key[6] is not None]
+    assert [quick for quick in own if quick is not None and is_started(quick)]
+
+
+def test_a_thread_that_computes_alone_changes_nothing_for_others():
+    from hwio.engine.threads import alone
+
+    x, w = whole_numbers((1, 20, 20, 24), "f4", 0), whole_numbers((3, 3, 24, 32), "f4", 1)
+    right = hwio.conv(x, w, method="taps")
+    layer = hwio.prepare(w, method="direct")
+    with alone():
+        for _ in range(CALLS):
+            np.testing.assert_array_equal(layer(x), right)
+            np.testing.assert_array_equal(hwio.conv(x, w, method="direct"), right)
+        assert not is_started(layer)
+    for _ in range(CALLS):
+        np.testing.assert_array_equal(layer(x), right)
+    assert is_started(layer)
+    with alone():
+        layer._start = None  # not called here
+        np.testing.assert_array_equal(layer(x), right)
 
 
 def test_x_of_other_kinds_goes_another_way():
     w = whole_numbers((3, 3, 24, 32), "f4", 1)
-    layer, x = hwio.prepare(w), whole_numbers((2, 10, 12, 24), "f4", 0)
+    layer, x = hwio.prepare(w, method="direct"), whole_numbers((2, 10, 12, 24), "f4", 0)
     for _ in range(CALLS):
         layer(x)
     step = np.repeat(x, 2, axis=2)[:, :, ::2]
@@ -85,8 +114,8 @@ def test_x_of_other_kinds_goes_another_way():
 
 def test_nothing_is_kept_and_y_is_its_own():
     w = whole_numbers((3, 3, 24, 32), "f4", 1)
-    layer, x = hwio.prepare(w), whole_numbers((1, 10, 12, 24), "f4", 0)
-    for call in (layer, lambda x: hwio.conv(x, w)):
+    layer, x = hwio.prepare(w, method="direct"), whole_numbers((1, 10, 12, 24), "f4", 0)
+    for call in (layer, lambda x: hwio.conv(x, w, method="direct")):
         for _ in range(CALLS):
             first = call(x)
         kept = first.copy()
@@ -105,7 +134,7 @@ def test_nothing_is_kept_and_y_is_its_own():
 
 def test_sixteen_threads_share_a_layer_and_its_sizes():
     w, b = whole_numbers((3, 3, 24, 32), "f4", 1), whole_numbers((32,), "f4", 3)
-    layer = hwio.prepare(w, b, padding=1)
+    layer = hwio.prepare(w, b, padding=1, method="direct")
     xs = [whole_numbers((1, 10, 8 + n, 24), "f4", n) for n in range(4)]
     right = [hwio.conv(x, w, b, padding=1, method="taps") for x in xs]
     wrong = []
@@ -113,7 +142,7 @@ def test_sixteen_threads_share_a_layer_and_its_sizes():
     def work(number):
         for turn in range(40):
             at = (number + turn // 5) % len(xs)
-            y = layer(xs[at]) if turn % 2 else hwio.conv(xs[at], w, b, padding=1)
+            y = layer(xs[at]) if turn % 2 else hwio.conv(xs[at], w, b, padding=1, method="direct")
             if not np.array_equal(y, right[at]):
                 wrong.append((number, turn))
 
@@ -128,14 +157,14 @@ def test_sixteen_threads_share_a_layer_and_its_sizes():
 def test_bits_stay_when_the_number_of_threads_changes():
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((2, 15, 15, 40), "f4"), rng.standard_normal((3, 3, 40, 64), "f4")
-    layer, before = hwio.prepare(w), hwio.get_num_threads()
+    layer, before = hwio.prepare(w, method="direct"), hwio.get_num_threads()
     first = layer(x)
     try:
         for threads in (1, 3, 2, 5, 1):
             hwio.set_num_threads(threads)
             for _ in range(CALLS):
                 assert layer(x).tobytes() == first.tobytes()
-                assert hwio.conv(x, w).tobytes() == first.tobytes()
+                assert hwio.conv(x, w, method="direct").tobytes() == first.tobytes()
     finally:
         hwio.set_num_threads(before)
 
@@ -143,9 +172,10 @@ def test_bits_stay_when_the_number_of_threads_changes():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_child_of_a_fork_starts_anew():
     x, w = whole_numbers((2, 12, 12, 24), "f4", 0), whole_numbers((3, 3, 24, 32), "f4", 1)
-    layer, right = hwio.prepare(w), hwio.conv(x, w, method="taps")
+    layer, right = hwio.prepare(w, method="direct"), hwio.conv(x, w, method="taps")
     for _ in range(CALLS):
         layer(x)
+    assert is_started(layer)
     child = os.fork()
     if child == 0:  # no pytest here: the status is all it says
         same = all(np.array_equal(layer(x), right) for _ in range(CALLS))

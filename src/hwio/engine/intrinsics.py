@@ -58,6 +58,20 @@ def copy(typingctx, source, target, count):
 
 
 @intrinsic
+def clear(typingctx, target, count):
+    """Write zeros, bytes in units of four."""
+
+    def codegen(ctx, b, sig, args):
+        target, count = args
+        with cgutils.for_range(b, b.lshr(count, ir.Constant(I64, 2))) as loop:
+            where = b.add(target, b.shl(loop.index, ir.Constant(I64, 2)))
+            b.store(ir.Constant(I32, 0), at(b, where, I32), align=4)
+        return ctx.get_dummy_value()
+
+    return types.void(types.intp, types.intp), codegen
+
+
+@intrinsic
 def atomic_load(typingctx, address):
     """Return the 64-bit integer at an address, seeing all that was written before it was."""
 

@@ -73,15 +73,15 @@ class First:
         Address of a kernel.
     tasks : int
     fields : array
-        Its fields; the first is the address of x.
-    made : array
-        What it fills.
+        Its fields; the first two are addresses: of x, and of the memory that it fills.
+    bytes : int
+        Of that memory.
     """
 
     function: int
     tasks: int
     fields: Any
-    made: Any
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class _Here(threading.local):
     alone = False
 
 
-_HERE = _Here()
+HERE = _Here()
 
 
 @contextmanager
@@ -129,11 +129,11 @@ def alone() -> Iterator[None]:
     ...     get_num_threads()
     1
     """
-    before, _HERE.alone = _HERE.alone, True
+    before, HERE.alone = HERE.alone, True
     try:
         yield
     finally:
-        _HERE.alone = before
+        HERE.alone = before
 
 
 @lru_cache(maxsize=1)
@@ -144,7 +144,7 @@ def _single() -> Pool:
 
 def pool() -> Pool:
     """Return the pool, made on first use and after a fork."""
-    if _HERE.alone:
+    if HERE.alone:
         return _single()
     found = _Shared.pool
     if found is None:
@@ -168,7 +168,7 @@ if hasattr(os, "register_at_fork"):
 
 def get_num_threads() -> int:
     """Return how many threads a call may use."""
-    return 1 if _HERE.alone else _Shared.wanted or _default_threads()
+    return 1 if HERE.alone else _Shared.wanted or _default_threads()
 
 
 @lru_cache(maxsize=1)

@@ -72,8 +72,10 @@ def wait_for_end(state, tasks):
 
 def work(state, thread, spins):
     """Take tasks until the pool is closed: the life of a worker."""
-    while load_int(state + SYSTEM + 16) == 0:
-        seen = atomic_load(state + SIGNAL)
+    while True:
+        seen = atomic_load(state + SIGNAL)  # first: who closes the pool changes it afterwards
+        if load_int(state + SYSTEM + 16) != 0:
+            return
         take_tasks(state, thread)
         for _ in range(spins):
             if atomic_load(state + SIGNAL) != seen:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwio.engine.jit import address_of
-from hwio.engine.pack import First, address, aligned
+from hwio.engine.pack import First
 
 if TYPE_CHECKING:
     from typing import Any
@@ -41,17 +41,18 @@ def edges_of(x: Array, geo: Geometry) -> Array:
 
 
 def edges_first(geo: Geometry, dtype: np.dtype[Any]) -> First:
-    """Return how a kernel does the same for contiguous x, each time into the same array."""
+    """Return how a kernel does the same for contiguous x, into memory that it is given."""
     left, right, start = edge_cells(geo)
     low, reach = geo.padding[-1][0], geo.kernel[-1] - 1
     rows, width = geo.n * prod(geo.in_size[:-1]), geo.in_size[-1]
     cell = geo.in_channels * dtype.itemsize
-    edges: Array = aligned((rows, left + right, geo.in_channels), dtype, zero=True)
     fields = np.array(
         [
-            0, address(edges), width * cell, (left + right) * cell, rows, SHARE,
+            0, 0, width * cell, (left + right) * cell, rows, SHARE,
             min(reach, width) * cell, low * cell, start * cell, (width - start) * cell, left * cell,
         ],
         np.int64,
     )  # fmt: skip
-    return First(address_of("edges", "edges"), -(-rows // SHARE), fields, edges)
+    return First(
+        address_of("edges", "edges"), -(-rows // SHARE), fields, rows * (left + right) * cell
+    )

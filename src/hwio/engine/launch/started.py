@@ -39,7 +39,7 @@ from hwio.engine.launch.started_ir import (
 from hwio.engine.launch.task import RowTask, Task
 from hwio.engine.pack import Weights, address
 from hwio.engine.scratch import take
-from hwio.engine.threads import pool
+from hwio.engine.threads import HERE, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +71,12 @@ def started(
     memory as those did that the caller has seen.
     """
     functions, workers = _functions(), pool()
-    if functions is None or len(x_shape) > MOST_AXES or dtype not in _DTYPES:
+    if functions is None or len(x_shape) > MOST_AXES or dtype not in _DTYPES or HERE.alone:
         return None
     launch, fields = task.known(workers)
-    if not _reserve(workers, workers.threads * launch.scratch):
+    first = edges_first(task.geometry, dtype) if isinstance(task, RowTask) else None
+    scratch = workers.threads * launch.scratch  # and behind it what is done with x beforehand
+    if not _reserve(workers, scratch + (-(-first.bytes // 8) if first else 0)):
         return None
     flags = np.zeros(max(1, task.flags), np.int64)
     words = {
@@ -93,13 +95,12 @@ def started(
         **{f"x{n}": size for n, size in enumerate(x_shape)},
         **{f"y{n}": size for n, size in enumerate(y_shape)},
     }
-    first = None
-    if isinstance(task, RowTask):
-        first = edges_first(task.geometry, dtype)
+    if first is not None:
         words |= {
             "first": first.function,
             "first_tasks": first.tasks,
             "first_fields": address(first.fields),
+            "first_at": 8 * scratch,
             "let_go": 1,
         }
     packing = np.zeros(len(PACKING_FIELDS), np.int64)
@@ -116,8 +117,6 @@ def started(
     head = np.concatenate([np.array([words.get(name, 0) for name in HEAD], np.int64), fields])
     if task.flags:
         head[(BEHIND + AT["flags"]) // 8] = address(flags)
-    if first is not None:
-        head[(BEHIND + AT["edges"]) // 8] = address(first.made)
     keeps = (task, flags, workers, packing, weights, first)
     return builtin(_entry(weights is not None), "start", head, keeps)
 

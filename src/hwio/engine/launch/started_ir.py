@@ -26,6 +26,7 @@ HEAD = (
     "flags", "flag_count",  # words in which a kernel says that y is not right
     "pack", "pack_tasks", "packing", "packed_bytes",  # how w is packed; 0 where it is read as it lies
     "first", "first_tasks", "first_fields",  # what is done with x beforehand; 0 where nothing is
+    "first_at",  # where in the scratch memory it puts that
     "bias", "bias_bytes",  # where b is copied to; 0 where there is none
     *(f"x{n}" for n in range(MOST_AXES)), *(f"y{n}" for n in range(MOST_AXES)),  # sizes
 )  # fmt: skip
@@ -299,6 +300,9 @@ apart:
   br i1 %has_first, label %do_first, label %first_done
 do_first:
   store i64 %x_data, ptr %first_fields_to
+  %first_into_at = getelementptr i8, ptr %first_fields_to, i64 8
+  %first_into = add i64 %scratch, %first_at
+  store i64 %first_into, ptr %first_into_at{_store("%first_into", "edges")}
   call void %run_to(i64 %state, i64 %first, i64 %first_fields, i64 %first_tasks)
   br label %first_done
 first_done:{pack}{run}

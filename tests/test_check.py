@@ -157,8 +157,92 @@ def test_no_known_mistake(near, name: str) -> None:
     found = hwio.check(learners.WRONG[name])
     assert not found.ok
     assert found.mistakes == ()
-    assert "No known mistake gives these numbers." in str(found)
+    words = "all these numbers: " if found.perhaps else "these numbers."
+    assert f"No known mistake gives {words}" in str(found)
     assert found.to_dict()["known_mistake"] is False
+
+
+def _forward_with(bias):
+    """Return a conv_forward that takes a filter's bias by ``bias(b, c)``, on loops."""
+
+    def conv_forward(A_prev, W, b, hparameters):
+        Z = lab.conv_forward(A_prev, W, 0 * b, hparameters)[0]
+        for n, h, w, c in np.ndindex(Z.shape):
+            Z[n, h, w, c] = Z[n, h, w, c] + bias(b, c)
+        return Z, (A_prev, W, b, hparameters)
+
+    return conv_forward
+
+
+def test_a_number_that_newer_numpy_refuses_is_explained(near) -> None:
+    def conv_single_step(a_slice_prev, W, b):
+        return np.sum(a_slice_prev * W) + float(b)
+
+    text = " ".join(str(hwio.check(conv_single_step)).split())
+    if np.lib.NumpyVersion(np.__version__) < "2.4.0":
+        assert "All 7 cases pass" in text, "it was only warned of"
+        return
+    assert "→ b has shape (1, 1, 1), as in the course. Older NumPy made a number" in text
+    assert "No known mistake" not in text
+    assert "by hand" not in text
+    assert not SOLUTION.search(text.replace("np.sum(a_slice_prev * W) + float(b)", ""))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_bias_indexed_by_the_wrong_axis_is_asked_for_its_axes(near) -> None:
+    def conv_forward(A_prev, W, b, hparameters):  # the learner's line holds b[c]
+        Z = lab.conv_forward(A_prev, W, 0 * b, hparameters)[0]
+        for n, h, w, c in np.ndindex(Z.shape):
+            Z[n, h, w, c] = Z[n, h, w, c] + b[c]
+        return Z, (A_prev, W, b, hparameters)
+
+    text = " ".join(str(hwio.check(conv_forward)).split())
+    assert "→ b has shape (1, 1, 1, n_C)" in text
+    assert "the one that counts the filters" in text
+    assert "by hand" not in text
+
+
+def test_an_array_in_a_number_s_place_is_told_where_no_b_is_in_the_line(near) -> None:
+    text = " ".join(str(hwio.check(_forward_with(lambda b, c: b[..., [c, c]]))).split())
+    assert "→ An array stands where one number goes. b has shape (1, 1, 1, n_C)" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (lambda Z: None, "it returns None, not (Z, cache): is a return missing?"),
+        (lambda Z: Z, "it returns an array of shape (1, 2, 2, 1), not (Z, cache)"),
+    ],
+)
+def test_what_is_returned_is_said_once_and_nothing_else(near, value, words: str) -> None:
+    def conv_forward(A_prev, W, b, hparameters):
+        return value(lab.conv_forward(A_prev, W, b, hparameters)[0])
+
+    text = str(hwio.check(conv_forward))
+    assert text.endswith(words)
+    assert text.count("it returns") == 2, "beside the first case, and under it"
+    assert f"{len(CASES['conv_forward']) - 1} cases more: the same" in text
+
+
+def test_what_one_case_would_fit_comes_first(near) -> None:
+    def conv_forward(A_prev, W, b, hparameters):
+        Z = lab.conv_forward(A_prev, W, 2 * b, hparameters)[0]
+        Z[..., 1:] *= 3
+        return Z, (A_prev, W, b, hparameters)
+
+    found = hwio.check(conv_forward)
+    text = str(found)
+    assert found.perhaps
+    assert text.index("This case alone") < text.index("No known mistake gives all these numbers")
+
+
+def test_a_file_that_loads_for_long_is_told_why(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(checking, "LOADING", 0.5)
+    file = tmp_path / "mine.py"
+    file.write_text("while True: pass\n", encoding="utf-8")
+    text = str(hwio.check(f"{file}:conv_forward", timeout=0.5))
+    assert "it is not loaded after 0.5 s" in text
+    assert "the machine may be busy, or a loop at the top of the file may not end" in text
 
 
 def test_there_are_twenty_others() -> None:

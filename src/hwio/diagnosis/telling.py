@@ -8,6 +8,7 @@ import numpy as np
 
 from hwio.diagnosis.proof import GRADES, computed
 from hwio.errors import HwioError
+from hwio.mistakes.mistake import documented
 from hwio.show.printing import count, duration, filled, number, plural
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def mistake_lines(mistake: Mistaken) -> list[str]:
     return [
         *filled(mistake.name, "  ", "  "),
         *filled(f"hint: {mistake.hint}", "    ", "      "),
-        f"    read: docs/{mistake.page}",
+        f"    read: {documented(mistake.page)}",
         *filled(f"the right numbers: {mistake.call}", "    ", "      "),
     ]
 

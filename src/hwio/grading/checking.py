@@ -203,7 +203,9 @@ def _loaded(
     try:
         loaded = worker.ask(message, limit)
     except OutOfTimeError:
-        return {}, {"says": f"it is not loaded after {limit:g} s", "type": "timeout"}
+        says = f"it is not loaded after {limit:g} s"
+        line = "the machine may be busy, or a loop at the top of the file may not end"
+        return {}, {"says": says, "type": "timeout", "line": line}
     except DiedError as death:
         return {}, {"says": str(death), "type": "died"}
     if "raised" not in loaded:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from hwio.grading.calls import COURSE
 from hwio.grading.places import origin_lines, place_of
+from hwio.grading.raised import clue
 from hwio.mistakes.cases import FUNCTIONS
+from hwio.mistakes.mistake import documented
 from hwio.show.printing import aligned, filled, plural, spaced, width
 
 if TYPE_CHECKING:
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
 # an exception's words are the learner's: escape sequences, and marks that turn the direction of text
 _STEERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_SHAPE = re.compile(r"of shape \([^)]*\)")
 RIGHT, WRONG, UNTRIED = "✓", "✗", "·"
 MOST_NAMED = 4  # mistakes that are told of those that no case tells apart
-_WHY = "docs/how-to/check-your-lab-answers.md"
+_WHY = "how-to/check-your-lab-answers.md"
 
 
 def report(found: Findings) -> str:
@@ -106,8 +109,13 @@ def _same(last: Trial, trial: Trial) -> bool:
     return (
         not trial.passed
         and not trial.differ
-        and (last.status, last.says) == (trial.status, trial.says)
+        and (last.status, _shapeless(last)) == (trial.status, _shapeless(trial))
     )
+
+
+def _shapeless(trial: Trial) -> str:
+    """Return what is wrong; of what came back without its shape, which each case has its own of."""
+    return _SHAPE.sub("", trial.says) if trial.status == "returns" else trial.says
 
 
 def _and_more(count: int) -> list[tuple[str, ...]]:
@@ -186,8 +194,8 @@ def _cut(line: str) -> str:
 
 def _verdict(found: Findings, first: Trial) -> list[str]:
     """Name the mistake, or say that none is known."""
-    if first.status in ("changed", "random"):
-        return []
+    if first.status in ("changed", "random", "returns"):
+        return []  # what is said of the case is all
     if found.mistakes:
         return _named(found.mistakes)
     if first.status in ("timeout", "died"):
@@ -195,11 +203,14 @@ def _verdict(found: Findings, first: Trial) -> list[str]:
     says = "No known mistake gives these numbers."
     if not any(trial.got for trial in found.trials):
         says = "No known mistake does this."
-    lines = [says]
     if found.perhaps:
-        lines.append("This case alone would fit the following, but the later ones don't:")
-        return lines + [line for entry in found.perhaps for line in _told(entry)]
-    return lines + _general(found, first) + _own_cache(found, first)
+        lines = ["This case alone would fit the following, but the later ones don't:"]
+        lines += [line for entry in found.perhaps for line in _told(entry)]
+        return [*lines, "No known mistake gives all these numbers: there may be two at once."]
+    known = clue(found.function, first)
+    if known:
+        return filled(known, "  → ", "    ")
+    return [says, *_general(found, first), *_own_cache(found, first)]
 
 
 def _own_cache(found: Findings, first: Trial) -> list[str]:
@@ -219,7 +230,7 @@ def _general(found: Findings, first: Trial) -> list[str]:
         text = "Already the simplest case is wrong: work it out by hand."
     else:
         text = f"Each case adds one thing to those before. New in the first wrong one: {first.case.title}."
-    return filled(f"{text} How to go on: {_WHY}", "  ", "  ")
+    return filled(f"{text} How to go on: {documented(_WHY)}", "  ", "  ")
 
 
 def _named(mistakes: tuple[Mistake, ...]) -> list[str]:
@@ -236,4 +247,4 @@ def _told(entry: Mistake) -> Iterable[str]:
     """Tell one mistake: its name, where to look, what to read."""
     yield from filled(f"{entry.name}.", "  → ", "    ")
     yield from filled(entry.hint, "    look: ", "          ")
-    yield f"    read: docs/{entry.page}"
+    yield f"    read: {entry.reading}"

@@ -42,6 +42,11 @@ class Mistake:
     page: str
     slip: Callable[[Layer], Array | tuple[Array, ...]]
 
+    @property
+    def reading(self) -> str:
+        """What to read, and whose page it is."""
+        return documented(self.page)
+
     def numbers(self, layer: Layer) -> tuple[Array, ...] | str:
         """Return the arrays that the slip makes of a layer, or the name of what it raises.
 
@@ -60,3 +65,14 @@ class Mistake:
         except (ArithmeticError, LookupError, ValueError) as error:
             return type(error).__name__
         return tuple(np.asarray(a) for a in (made if isinstance(made, tuple) else (made,)))
+
+
+def documented(page: str) -> str:
+    """Say where a page is found, also by those who have no copy of the repository.
+
+    Examples
+    --------
+    >>> documented("reference/dtypes.md")
+    "hwio's docs/reference/dtypes.md"
+    """
+    return f"hwio's docs/{page}"

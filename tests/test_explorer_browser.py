@@ -612,3 +612,91 @@ def test_its_sums_are_pythons(opened: Open) -> None:
         y = hwio.conv(x_, w, b, **options)
         want = np.moveaxis(y, layout.y.index("C"), -1)
         assert np.array_equal(np.array(mine), want.ravel()), options
+
+
+@pytest.mark.parametrize(
+    ("arrays", "layout", "formula"),
+    [
+        ((X, W), None, "y[n, i, j, k] = Σ x[n, i + p, j + q, c] · w[p, q, c, k]"),
+        (
+            (X.transpose(0, 3, 1, 2), W.transpose(3, 2, 0, 1)),
+            "NCHW,OIHW",
+            "y[n, k, i, j] = Σ x[n, c, i + p, j + q] · w[k, c, p, q]",
+        ),
+        ((X[0], W), "HWC,HWIO", "y[i, j, k] = Σ x[i + p, j + q, c] · w[p, q, c, k]"),
+        (
+            (X, W[..., :2]),
+            "NHWC,HWCM",
+            "y[n, i, j, 2·c + m] = Σ x[n, i + p, j + q, c] · w[p, q, c, m]",
+        ),
+        ((X, W[..., :1]), "NHWC,HWCM", "y[n, i, j, c] = Σ x[n, i + p, j + q, c] · w[p, q, c, 0]"),
+        ((X[0], W[0]), "NWC,WIO", "y[n, j, k] = Σ x[n, j + q, c] · w[q, c, k]"),
+    ],
+)
+def test_the_formula_indexes_as_the_arrays_are_stored(
+    opened: Open, arrays: tuple[Any, Any], layout: str | None, formula: str
+) -> None:
+    assert text(opened(*arrays, layout=layout), "#definition") == formula
+
+
+def test_places_say_what_they_are_one_of(demo: Any) -> None:
+    assert text(demo, ".filter .soft") == "filter 5 (0…7)"
+    assert text(demo, ".input .stepper .soft") == "image 0 (0…1)"
+    assert text(demo, ".output .soft") == "channel 5 (0…7)"
+    assert text(demo, ".player output") == "8 of 15"
+
+
+WIDEST = """const most = {};
+for (const cell of document.querySelectorAll('.input .cell, .filter .cell:not(.away), #y .cell')) {
+  if (!cell.textContent) continue;
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  const room = cell.getBoundingClientRect().width - range.getBoundingClientRect().width;
+  const card = cell.closest('.card').className;
+  most[card] = Math.min(most[card] ?? 99, room);
+}
+return most;"""
+
+
+@pytest.mark.parametrize("wide", [1400, 1024, 400])
+def test_numbers_leave_room_and_the_player_stands_beside_tall_planes(
+    browser: Any, opened: Open, wide: int
+) -> None:
+    size = {"width": wide, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        x, w = RNG.randn(2, 3, 10, 12) * 9, RNG.randn(8, 3, 3, 3)
+        driver = opened(x, w, layout="NCHW,OIHW")
+        room = driver.execute_script(WIDEST)
+        assert len(room) == 3
+        assert min(room.values()) >= 4
+        tops = """return ['.input', '.player', '.arithmetic'].map(s => {
+            const box = document.querySelector('#panel-slide ' + s).getBoundingClientRect();
+            return [box.top, box.left, box.right, box.bottom];});"""
+        x_card, player, products = driver.execute_script(tops)
+        if wide == 1400:  # beside x, and on the screen
+            assert player[3] < 1000
+            assert player[1] >= x_card[2]
+            assert products[1] >= x_card[2]
+        assert products[0] >= player[3]
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= wide
+        frame = """const box = s => document.querySelector('.input ' + s).getBoundingClientRect();
+            return [box('.frame').left, box('.cell.lit').left, box('.frame').top, box('.cell.lit').top];"""
+        left, cell_left, top, cell_top = driver.execute_script(frame)
+        assert (left, top) == pytest.approx((cell_left, cell_top), abs=1)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_window_s_frame_stays_on_its_cells_when_they_change_size(
+    browser: Any, opened: Open
+) -> None:
+    driver = opened(X, W)
+    # in one go: cells of another size, then where the frame is, before any time passes
+    found = driver.execute_script("""
+        document.getElementById('app').style.width = '340px';
+        hwio.redraw();
+        const box = s => document.querySelector('.input ' + s).getBoundingClientRect();
+        return [box('.frame').left - box('.cell.lit').left, box('.frame').top - box('.cell.lit').top];
+    """)
+    assert found == pytest.approx([0, 0], abs=1)

@@ -62,6 +62,14 @@ def test_notes_to_the_tests_are_not_shown(tmp_path: Path) -> None:
     assert not [text for text in shown if "<!-- needs" in text or "<!-- table" in text]
 
 
+def test_empty_lines_of_outputs_are_empty(tmp_path: Path) -> None:
+    staging.stage(tmp_path / "pages", explorer=EXPLORER)
+    shown = [page.read_text("utf-8") for page in (tmp_path / "pages").rglob("*.md")]
+    assert not [text for text in shown if "\n<BLANKLINE>\n" in text]
+    page = (tmp_path / "pages" / "how-to" / "check-your-lab-answers.md").read_text("utf-8")
+    assert "conv_forward(A_prev, W, b, hparameters)\n\n" in page
+
+
 GOOD = "<h1 id='a'>a</h1><a href='#a'>a</a><a href='b.html#b'>b</a><a href='https://c.d'>c</a>"
 
 

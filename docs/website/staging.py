@@ -1,7 +1,8 @@
 """Lay the pages out as the site wants them, in a folder that may be thrown away.
 
 docs/ is read on GitHub too, so the few things that only a site can show are put in here: files that
-lie outside docs/, notebooks, and the explorer where a page says ``<!-- explorer -->``.
+lie outside docs/, notebooks, the explorer where a page says ``<!-- explorer -->``, and empty lines of
+outputs, which doctest has spelled ``<BLANKLINE>``.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def _for_site(text: str, page: Path, home: Path, pages: Path) -> str:
     where = Path(relpath(pages / "explorer.html", page.parent)).as_posix()
     text = text.replace("<!-- explorer -->", FRAME.format(where=where))
     text = re.sub(r"^<!-- .* -->\n", "", text, flags=re.MULTILINE)  # what tests and makers read
-    fences = FENCE.findall(text)
+    fences = [re.sub(r"^<BLANKLINE>$", "", f, flags=re.MULTILINE) for f in FENCE.findall(text)]
     prose = [LINK.sub(moved, part) for part in FENCE.split(text)]
     return prose[0] + "".join(f + p for f, p in zip(fences, prose[1:], strict=True))
 

@@ -4,9 +4,9 @@ import { LETTERS } from "./geometry.js";
 import { atStart } from "./state.js";
 import { written } from "./numbers.js";
 
-const index = (letters, places) => [...letters].map((letter) => places[letter]).join(", ");
+export const index = (letters, places) => [...letters].map((letter) => places[letter]).join(", ");
 
-function spatial(values) {
+export function spatial(values) {
   return Object.fromEntries(state.problem.axes.map((a) => [LETTERS[a], values[a]]));
 }
 

@@ -89,14 +89,18 @@ export function sideFor(columns, width, most = 38) {
   return Math.max(9, Math.min(most, Math.floor(width / Math.max(columns, 1))));
 }
 
+// Type for a cell, and how many signs of it leave the cell's borders free.
+export const fontFor = (side) => Math.max(8.5, Math.min(11.5, (side - 6) / 3.03));
+export const signsFor = (side, font) => Math.floor((side - 6) / (font * 0.605));
+
 // cell(row, column) → { value, kind: classes, label, fill }; frame: [row, column, rows, columns].
 export function drawGrid(grid, { rows, columns, side, cell, frame, active, tint }) {
   if (grid.rows !== rows || grid.columns !== columns) rebuildCells(grid, rows, columns);
   grid.element.style.setProperty("--side", `${side}px`);
-  const size = Math.max(8.5, Math.min(11.5, (side - 4) / 3));
+  const size = fontFor(side);
   grid.element.style.setProperty("--size", `${size}px`);
   if (tint) grid.element.style.setProperty("--tint", tint);
-  const signs = side < 24 ? 0 : Math.floor((side - 2) / (size * 0.605));
+  const signs = side < 24 ? 0 : signsFor(side, size);
   const drawn = grid.cells.map((_, i) => cell(Math.floor(i / columns), i % columns));
   const decimals = signs ? decimalsFor(drawn.map(({ value }) => value).filter((v) => v !== undefined), signs) : 0;
   for (let i = 0; i < grid.cells.length; i++) {
@@ -117,9 +121,13 @@ export function drawGrid(grid, { rows, columns, side, cell, frame, active, tint 
   grid.frame.hidden = !frame;
   if (frame) {
     const [row, column, high, wide] = frame;
-    grid.frame.style.transform = `translate(${column * side}px, ${row * side}px)`;
-    grid.frame.style.width = `${wide * side}px`;
-    grid.frame.style.height = `${high * side}px`;
+    const { style } = grid.frame;
+    if (grid.side !== side) style.transition = "none"; // cells of another size jump, and so does it
+    style.transform = `translate(${column * side}px, ${row * side}px)`;
+    style.width = `${wide * side}px`;
+    style.height = `${high * side}px`;
+    if (grid.side !== side) grid.side = grid.frame.offsetWidth ? side : 0;
+    style.transition = "";
   }
 }
 

@@ -13,6 +13,7 @@ import { makeCheck } from "./check.js";
 import { togglePlay } from "./player.js";
 import { copyLink, copyNumber, keepLink, onTold, savePng, saveSvg } from "./share.js";
 import { asText } from "./arithmetic.js";
+import { index, spatial } from "./format.js";
 import { yours } from "./planes.js";
 import { Convolution, readProblem, readSettings } from "./sums.js";
 import { figure } from "./figure.js";
@@ -70,21 +71,25 @@ function partWords() {
   return say("part", { part, k0: facts.start.k, k1: facts.start.k + problem.filters, k: facts.sizes.k });
 }
 
+// The sum in letters, each array's in the order in which it is stored.
 function definition() {
-  const { settings, problem } = state;
+  const { settings, problem, facts } = state;
   const [i, p] = [["d", "i", "j"], ["a", "p", "q"]];
-  const flipped = settings.flip;
-  const x = problem.axes.map((a) => {
+  const many = facts.sizes.k / facts.sizes.c;
+  const deep = facts.layout.w.includes("M");
+  const k = deep ? (many > 1 ? `${many}·c + m` : "c") : "k";
+  const x = i.map((_, a) => {
     const stride = settings.stride[a] > 1 ? `${settings.stride[a]}·` : "";
     const dilation = settings.dilation[a] > 1 ? `${settings.dilation[a]}·` : "";
     const low = settings.padding[a][0];
     return `${stride}${i[a]} + ${dilation}${p[a]}${low ? ` − ${low}` : ""}`;
   });
-  const out = problem.axes.map((a) => i[a]).join(", ");
-  const taps = problem.axes.map((a) => (flipped ? `${problem.kernel[a] - 1}−${p[a]}` : p[a])).join(", ");
-  const bias = problem.b ? " + b[k]" : "";
-  const group = state.conv.groups > 1 ? say("ofGroup") : "";
-  return `y[n, ${out}, k] = Σ x[n, ${x.join(", ")}, c] · w[${taps}, c, k]${bias}${group}`;
+  const taps = p.map((at, a) => (settings.flip ? `${problem.kernel[a] - 1}−${at}` : at));
+  const bias = problem.b ? ` + b[${k}]` : "";
+  const group = state.conv.groups > 1 && !deep ? say("ofGroup") : "";
+  const named = (name, places, more) => `${name}[${index(facts.layout[name], { N: "n", ...spatial(places), ...more })}]`;
+  const w = { I: "c", O: k, C: "c", M: many > 1 ? "m" : 0 };
+  return `${named("y", i, { C: k })} = Σ ${named("x", x, { C: "c" })} · ${named("w", taps, w)}${bias}${group}`;
 }
 
 function makeTools() {
@@ -172,7 +177,7 @@ function offer() {
     const facts = JSON.parse(text);
     return new Convolution(readProblem(facts), readSettings(facts)).all().map(Number);
   };
-  window.hwio = { state, asText, figure, writeLink, sumAll };
+  window.hwio = { state, redraw, asText, figure, writeLink, sumAll };
 }
 
 try {

@@ -123,6 +123,7 @@ export function drawXPlanes(view, lit) {
   });
   drawPager(view.pages, page, pages, first);
   drawMap(view.map, rows, columns);
+  return { across, high: Math.ceil(channels.length / across) * (rows[1] - rows[0]) * side };
 }
 
 function drawXPlane(plane, c, rows, columns, side, lit) {

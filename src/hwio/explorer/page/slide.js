@@ -7,7 +7,7 @@ import { drawStrips, makeStrips } from "./strips.js";
 import { drawArithmetic, makeArithmetic } from "./arithmetic.js";
 import { filterOf, imageOf } from "./format.js";
 import { makePlayer } from "./player.js";
-import { say } from "./words.js";
+import { among, say } from "./words.js";
 
 function stepper(label, get, most, put) {
   const text = el("span", { class: "soft" });
@@ -40,18 +40,22 @@ export function makeSlide() {
   const wCard = el("section", { class: "card filter", says: say("filter") }, el("h2", { text: say("filter") }), filterHead.element, ws.element);
   const yCard = el("section", { class: "card output", says: say("output") }, head(say("output"), yName, out.element), ys.element, el("p", { class: "soft small", text: say("keys") }));
   const stripCard = el("section", { class: "card memory", says: say("memory") }, el("h2", { text: say("memory") }), strips.element);
-  const top = el("div", { class: "stagegrid" }, xCard, wCard, yCard);
-  const element = el("div", {}, top, player.element, sums.element, stripCard);
+  const top = el("div", { class: "stagegrid" }, xCard, wCard, yCard, player.element, sums.element);
+  const element = el("div", {}, top, stripCard);
   const draw = () => {
     const lit = lights();
     top.classList.toggle("printing", state.printed);
     top.classList.toggle("flat", state.problem.dims === 1);
-    image.draw(say("imageOf", { n: imageOf(state.n), of: state.facts.sizes.n }));
-    tap.draw(say("tapDepthOf", { p: state.depth, of: state.problem.kernel[0] }));
-    out.draw(say("outDepthOf", { d: state.o[0], of: state.conv.out[0] }));
-    retext(yName, say("channelOf", { k: filterOf(lit.at.k), of: state.facts.sizes.k }));
+    image.draw(say("imageOf", { n: imageOf(state.n), among: among(state.facts.sizes.n) }));
+    tap.draw(say("tapDepthOf", { p: state.depth, among: among(state.problem.kernel[0]) }));
+    out.draw(say("outDepthOf", { d: state.o[0], among: among(state.conv.out[0]) }));
+    retext(yName, say("channelOf", { k: filterOf(lit.at.k), among: among(state.facts.sizes.k) }));
     filterHead.draw(lit.at.k);
-    drawXPlanes(xs, lit);
+    top.classList.remove("tall", "slim");
+    const { across, high } = drawXPlanes(xs, lit);
+    const tall = high > 420 && !state.printed && state.problem.dims > 1;
+    top.classList.toggle("tall", tall);
+    top.classList.toggle("slim", tall && across < 2);
     drawWeights(ws, lit, ws.element.clientWidth || 300);
     drawYPlane(ys, lit, Math.min(ys.element.clientWidth || 250, state.problem.dims === 1 ? 1000 : 420));
     drawArithmetic(sums, lit);

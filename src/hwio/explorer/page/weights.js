@@ -2,11 +2,12 @@
 import { times } from "./lists.js";
 import { button, el, retext } from "./dom.js";
 import { decimalsFor, fitted, written } from "./numbers.js";
+import { fontFor, signsFor } from "./grid.js";
 import { viewOf, LETTERS } from "./geometry.js";
 import { hover, moveFilter, pin, set, state } from "./state.js";
 import { channelsShown, TINTS } from "./planes.js";
 import { channelOf, filterName, filterOf, wName } from "./format.js";
-import { say } from "./words.js";
+import { among, say } from "./words.js";
 
 const MOST_CELLS = 2400;
 
@@ -85,7 +86,7 @@ export function drawWeights(view, lit, width) {
   view.stage.style.height = `${layout.high}px`;
   view.stage.classList.toggle("printed", state.printed);
   view.stage.setAttribute("aria-label", say(state.printed ? "printLabel" : "filterLabel", { k: filterOf(k) }));
-  const signs = Math.floor((layout.side - 2) / (layout.font * 0.61));
+  const signs = signsFor(layout.side, layout.font);
   const mineAll = [...view.cells.values()].filter((own) => own.k === k).map((own) => conv.wAt(own.t, own.i, own.k));
   const decimals = decimalsFor(mineAll, signs);
   let first = true;
@@ -139,7 +140,7 @@ function filterLayout({ inner }, k, width) {
   return {
     side,
     rowHigh: side,
-    font: Math.max(8.5, Math.min(11.5, (side - 4) / 3)),
+    font: fontFor(side),
     high: Math.ceil(inner.length / across) * stepY + 4,
     place: (t, i) => {
       if (t[0] !== depth) return null;
@@ -223,7 +224,7 @@ export function makeFilterHead() {
   const toggle = el("div", { class: "toggle", role: "group", says: say("weightsView") }, asFilters, asPrinted);
   const element = el("header", {}, el("div", { class: "line" }, back, count, next, name), toggle);
   const draw = (k) => {
-    retext(count, say("filterOf", { k: filterOf(k), of: state.facts.sizes.k }));
+    retext(count, say("filterOf", { k: filterOf(k), among: among(state.facts.sizes.k) }));
     retext(name, filterName(k));
     back.disabled = k === 0;
     next.disabled = k === state.problem.filters - 1;

@@ -27,13 +27,14 @@ export const WORDS = {
   memory: "Where the filter lies in memory",
   arithmetic: "Arithmetic",
   image: "image",
-  imageOf: "image {n} of {of}",
+  imageOf: "image {n}{among}",
   tapDepth: "depth of the tap",
-  tapDepthOf: "depth tap {p} of {of}",
+  tapDepthOf: "depth tap {p}{among}",
   outDepth: "output depth",
-  outDepthOf: "depth {d} of {of}",
-  channelOf: "channel {k} of {of}",
-  filterOf: "filter {k} of {of}",
+  outDepthOf: "depth {d}{among}",
+  channelOf: "channel {k}{among}",
+  filterOf: "filter {k}{among}",
+  among: " (0…{last})",
   filterBack: "previous filter",
   filterNext: "next filter",
   weightsView: "How w is shown",
@@ -232,6 +233,9 @@ export const WORDS = {
 const ENDS = { 1: "st", 2: "nd", 3: "rd" };
 const teen = (n) => n % 100 > 10 && n % 100 < 14;
 export const ordinal = (n) => `${n}${(!teen(n) && ENDS[n % 10]) || "th"}`;
+
+// What a place counted from 0 is one of.
+export const among = (of) => (of > 1 ? say("among", { last: of - 1 }) : "");
 
 export function say(key, values = {}) {
   const text = WORDS[key];

@@ -3,6 +3,7 @@ import { state } from "./state.js";
 import { LETTERS } from "./geometry.js";
 import { atStart } from "./state.js";
 import { written } from "./numbers.js";
+import { say } from "./words.js";
 
 export const index = (letters, places) => [...letters].map((letter) => places[letter]).join(", ");
 
@@ -28,6 +29,9 @@ export function cellOf(position) {
 export function outOf(o) {
   return atStart() ? shift(o, state.facts.start.y) : o;
 }
+
+// What a place counted from 0 is one of.
+export const among = (of) => (of > 1 ? say("among", { last: of - 1 }) : "");
 
 // `all` stands for several filters at once: ":" or "2:4".
 export function yName(n, o, k, all) {

@@ -5,9 +5,9 @@ import { drawXPlanes, drawYPlane, lights, makeXPlanes, makeYPlane } from "./plan
 import { drawWeights, makeFilterHead, makeWeights } from "./weights.js";
 import { drawStrips, makeStrips } from "./strips.js";
 import { drawArithmetic, makeArithmetic } from "./arithmetic.js";
-import { filterOf, imageOf } from "./format.js";
+import { among, filterOf, imageOf } from "./format.js";
 import { makePlayer } from "./player.js";
-import { among, say } from "./words.js";
+import { say } from "./words.js";
 
 function stepper(label, get, most, put) {
   const text = el("span", { class: "soft" });

@@ -6,8 +6,8 @@ import { fontFor, signsFor } from "./grid.js";
 import { viewOf, LETTERS } from "./geometry.js";
 import { hover, moveFilter, pin, set, state } from "./state.js";
 import { channelsShown, TINTS } from "./planes.js";
-import { channelOf, filterName, filterOf, wName } from "./format.js";
-import { among, say } from "./words.js";
+import { among, channelOf, filterName, filterOf, wName } from "./format.js";
+import { say } from "./words.js";
 
 const MOST_CELLS = 2400;
 

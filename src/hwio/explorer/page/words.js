@@ -234,9 +234,6 @@ const ENDS = { 1: "st", 2: "nd", 3: "rd" };
 const teen = (n) => n % 100 > 10 && n % 100 < 14;
 export const ordinal = (n) => `${n}${(!teen(n) && ENDS[n % 10]) || "th"}`;
 
-// What a place counted from 0 is one of.
-export const among = (of) => (of > 1 ? say("among", { last: of - 1 }) : "");
-
 export function say(key, values = {}) {
   const text = WORDS[key];
   if (text === undefined) throw new Error(`no word for ${key}`);

@@ -29,6 +29,7 @@ ELEMENT_US = 1 / 1.5e3  # one number copied, or added in place
 CALL_US = 1.5  # one NumPy call on small arrays
 ROW_US = 0.005  # one turn to the next row inside a NumPy call
 LONE_CHANNEL = 3.3  # how much longer a copy takes that finds one number at a time
+WIDE = {"f8": 2}  # number type -> how much longer all of that takes than in float32
 # what a method behind "auto" may allocate beside x, w, another copy of w, and y, unless y is larger
 AUTO_WORKSPACE = 16 << 20
 PRECISIONS = {
@@ -102,7 +103,7 @@ def choose(
     if kind is None:
         return plan
     found = choose_kernel(geo, kind, precision=precision)
-    return _with_kernel(plan, found, itemsize, costs[best])
+    return _with_kernel(plan, found, itemsize, costs[best] * WIDE.get(kind, 1))
 
 
 def _with_kernel(plan: Plan, found: KernelChoice, itemsize: int, cost: float) -> Plan:

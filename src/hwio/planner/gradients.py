@@ -29,6 +29,7 @@ AUTO = "taps"  # behind "auto" without kernels: no matrix of windows, and one im
 MAC_US = 1 / 50e3  # one multiply-add of NumPy's way: matrix products, a tap at a time
 ELEMENT_US = 1 / 1e3  # one number copied or added in place between them
 CALL_US = 1.5  # one NumPy call
+WIDE = {"f8": 2}  # number type -> how much longer all of that takes than in float32
 TAP_CALLS = 6  # for each tap
 PHASES = 64  # of a stride, each a launch of its own
 LONE_SUMS = 8  # vectors of sums that keep a core busy
@@ -68,7 +69,7 @@ def choose_gradient(geo: Geometry, kind: str, of: str) -> KernelChoice:
                 found = name
     if found == "dx_direct" and phases(geo) > PHASES:
         return KernelChoice(None, f"{phases(geo)} phases of the stride, each a launch of its own")
-    cost, numpy_cost = LAUNCH_US + COSTS[found](seen, kind), _numpy_cost(seen)
+    cost, numpy_cost = LAUNCH_US + COSTS[found](seen, kind), _numpy_cost(seen) * WIDE.get(kind, 1)
     if cost >= numpy_cost:
         against = f"about {spell_us(cost)} against {spell_us(numpy_cost)} with NumPy"
         return KernelChoice(None, f"{found} would take {against}", rejected=rejected)

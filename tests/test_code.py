@@ -277,6 +277,23 @@ def test_snippet_is_python_and_leaves_x_w_b_alone(c: Case, to: str) -> None:
     assert not {"x", "w", "b"} & names_bound(snippet)
 
 
+@pytest.mark.parametrize(
+    ("other", "to"), [("keras", "tensorflow"), ("PyTorch", "torch"), ("np", "numpy")]
+)
+def test_targets_have_their_users_names(other: str, to: str) -> None:
+    assert hwio.code(X, W, to=other) == hwio.code(X, W, to=to)
+
+
+def test_a_compiled_way_is_said_to_be_written_by_its_twin() -> None:
+    note = "# the twin of direct, which is compiled and has no code in NumPy"
+    try:
+        hwio.plan(X, W, method="direct")
+    except hwio.OptionError as error:  # no Numba, or switched off
+        pytest.skip(str(error))
+    assert note in hwio.code(X, W, method="direct")
+    assert "twin" not in hwio.code(X, W) + hwio.code(X, W, method="im2col")
+
+
 def test_auto_writes_what_the_plan_would_run() -> None:
     x, w = (1, 56, 56, 64), (3, 3, 1, 64)
     assert hwio.plan(x, w, groups=64).method == "taps"
@@ -324,9 +341,9 @@ def test_jax_keeps_float64_only_with_its_switch() -> None:
 
 REFUSALS = [
     (
-        {"to": "pytorch"},
+        {"to": "torhc"},
         hwio.OptionError,
-        """to='pytorch' is not a target
+        """to='torhc' is not a target
   targets: numpy, torch, tensorflow, jax, onnx
   fix: did you mean to='torch'?""",
     ),

@@ -258,6 +258,68 @@ def test_torch_padding_that_is_same_is_called_so() -> None:
     ]
 
 
+def test_numbers_that_are_same_for_a_size_are_called_so_for_it() -> None:
+    w = np.ones((8, 4, 3, 3), np.float32)
+    said = {"source": "torch", "target": "keras", "stride": 2, "padding": [(0, 1), (0, 1)]}
+    moved = hwio.move_layer(w, in_size=32, **said)
+    assert [step.options.get("padding") for step in moved.steps] == ["same"]
+    assert "# for x of 32 × 32 cells, and not for every size" in str(moved)
+    for size in (33, None):
+        steps = hwio.move_layer(w, in_size=size, **said).steps
+        assert [step.options.get("padding") for step in steps] == [((0, 1), (0, 1)), None]
+    assert moved.to("torch").steps[0].options == {"padding": (0, 1, 0, 1)}, "the numbers are kept"
+
+
+def test_same_with_a_stride_offers_the_numbers_of_same() -> None:
+    w = np.ones((8, 4, 3, 3), np.float32)
+    said = {"source": "torch", "target": "keras", "stride": 2, "padding": "same"}
+    with pytest.raises(hwio.OptionError) as caught:
+        hwio.move_layer(w, in_size=(32, 33), **said)
+    text = str(caught.value)
+    assert "padding=[(1, 1), (1, 1)]   # if its layer says so" in text
+    assert "padding=[(0, 1), (1, 1)]   # SAME for x of 32 × 33 cells" in text
+    mended = hwio.move_layer(w, **{**said, "source": "onnx"})
+    assert mended.options["padding"] == "same"
+
+
+def test_frameworks_have_their_other_names() -> None:
+    w = np.ones((8, 4, 3, 3), np.float32)
+    moved = hwio.move_layer(w, source="PyTorch", target="tensorflow")
+    assert (moved.source, moved.target) == ("torch", "keras")
+    assert moved.to("pytorch").target == "torch"
+
+
+class Tensor(np.ndarray):
+    """What tells of gradients as a tensor does."""
+
+    requires_grad = True
+
+
+class Conv2d:
+    """A layer that is given whole."""
+
+    def __init__(self, bias: Any) -> None:
+        self.weight, self.bias = np.ones((8, 4, 3, 3)), bias
+
+    def state_dict(self) -> dict[str, Any]:
+        return vars(self)
+
+
+@pytest.mark.parametrize(
+    ("w", "fix"),
+    [
+        (Conv2d(np.ones(8)), "fix: w=layer.weight.detach(), b=layer.bias.detach()"),
+        (Conv2d(None), "fix: w=layer.weight.detach()"),
+        (np.ones((8, 4, 3, 3)).view(Tensor), "fix: w=w.detach()"),
+    ],
+)
+def test_layers_and_what_records_gradients_are_asked_for_their_arrays(w: Any, fix: str) -> None:
+    with pytest.raises(hwio.ArgumentTypeError) as caught:
+        hwio.move_layer(w, source="torch", target="keras")
+    assert str(caught.value).endswith(fix)
+    assert "hwio.interop.torch" not in str(caught.value)
+
+
 def test_options_are_what_the_layer_takes() -> None:
     w, b = np.ones((3, 3, 16, 2), np.float32), np.ones(32)
     moved = hwio.move_layer(w, b, source="keras", target="torch", kind="depthwise", dilation=2)

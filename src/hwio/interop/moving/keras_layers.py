@@ -17,19 +17,22 @@ from hwio.interop.moving.parts import (
     weights_of,
 )
 from hwio.interop.moving.sides import same_of_transposed
+from hwio.shapes.padding import resolve_padding
 from hwio.show.code.script import Script
 
 if TYPE_CHECKING:
     from hwio.interop.moving.layer import Layer, Weight
     from hwio.types import Pads
 
+Sizes = tuple[int, ...]
 
-def keras_steps(layer: Layer, given: tuple[str, str], in_size: Any = None) -> list[Step]:
+
+def keras_steps(layer: Layer, given: tuple[str, str], in_size: Sizes | None = None) -> list[Step]:
     """Say a layer as Keras'."""
     _check(layer, given[1])
     if layer.kind == "transposed":
         return _transposed(layer, given)
-    pads, padding = _padding(layer)
+    pads, padding, why = _padding(layer, in_size)
     if _has_depthwise(layer):
         name = "DepthwiseConv"
         weights = weights_of(layer, given, order_of("keras", "depthwise", layer.space), _NAMES)
@@ -40,7 +43,7 @@ def keras_steps(layer: Layer, given: tuple[str, str], in_size: Any = None) -> li
         weights = weights_of(layer, given, layer.space + "IO", _NAMES)
         options = {"filters": layer.out_channels, "kernel_size": plain(layer.kernel)}
     options |= _common(layer, padding) | own
-    step = Step(f"keras.layers.{name}{layer.ndim}D", options, weights)
+    step = Step(f"keras.layers.{name}{layer.ndim}D", options, weights, why)
     return [*_around(layer, "ZeroPadding", pads, "(low, high) of each axis"), step]
 
 
@@ -78,14 +81,25 @@ def _common(layer: Layer, padding: str) -> dict[str, Any]:
     )
 
 
-def _padding(layer: Layer) -> tuple[Pads, str]:
-    """Return the zeros to put before the layer, and its word."""
+def _padding(layer: Layer, in_size: Sizes | None) -> tuple[Pads, str, str]:
+    """Return the zeros to put before the layer, its word, and why where that is not plain."""
     none = ((0, 0),) * layer.ndim
     if layer.same == "same":
-        return none, "same"
+        return none, "same", ""
     sides = settled(layer, "keras")
     causal = layer.kind == "conv" and layer.ndim == 1 and sides == ((layer.reach[0] - 1, 0),)
-    return (none, "causal") if causal and any(sides[0]) else (sides, "valid")
+    if causal and any(sides[0]):
+        return none, "causal", ""
+    if in_size is not None and any(map(any, sides)) and sides == _same(layer, in_size):
+        cells = " × ".join(map(str, in_size))
+        return none, "same", f"for x of {cells} cells, and not for every size"
+    return sides, "valid", ""
+
+
+def _same(layer: Layer, in_size: Sizes) -> Pads:
+    """Return the zeros of Keras' SAME around x of a size."""
+    sizes = layer.kernel, layer.stride, layer.dilation
+    return resolve_padding("same", in_size, *sizes, layer.space)
 
 
 def _around(layer: Layer, name: str, sides: Pads, note: str) -> list[Step]:

@@ -144,7 +144,7 @@ def move_layer(
         (O, H, W, I), depthwise (1, H, W, C·M). 1-D and 3-D likewise.
     b : array, shape (O,), optional
     source, target : {"keras", "torch", "onnx", "tflite"}
-        Keras stands for TensorFlow's layers.
+        Keras stands for TensorFlow's layers; "tensorflow", "pytorch" and "litert" will do, too.
     kind : {"conv", "depthwise", "separable", "transposed"}
     stride, dilation : int or one int per axis
     padding : str, int, or as the source writes it

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, DTypeError, LayoutError, OptionError, ShapeError, word
+from hwio.errors import kind as kind_of
 from hwio.interop.moving.layer import Layer
 from hwio.interop.moving.orders import move, order_of, own_order
 from hwio.interop.moving.sides import check_size, convolution_sides, transposed_sides
@@ -68,15 +69,18 @@ def read_layer(
     order = order_of(source, own, space)
     own_w, own_kind, groups = _own(w, own, order, space, groups, source)
     layer = Layer(own_kind, own_w, None, strides, dilations, groups, None)
+    size = check_size(in_size, space)
     if kind == "transposed":
         sides = transposed_sides(
             source, padding, output_padding, layer.reach, strides, dilations, space
         )
         layer = replace(layer, sides=sides)
     else:
-        pads, same = convolution_sides(source, padding, layer.kernel, strides, dilations, space)
+        pads, same = convolution_sides(
+            source, padding, layer.kernel, strides, dilations, space, size
+        )
         layer = replace(layer, sides=pads, same=same)
-    layer = layer.sized(check_size(in_size, space))
+    layer = layer.sized(size)
     if kind != "separable":
         if pointwise is not None:
             rule = f"pointwise= is for separable layers, but kind={kind!r}"
@@ -89,6 +93,7 @@ def read_layer(
 
 def _weights(value: Any, name: str) -> Array:
     """Return an array of floats, in the machine's byte order."""
+    _refuse_layers(value, name)
     array = as_array(value, name)
     if array.dtype.newbyteorder("=").type not in _FLOATS:
         rule = f"{name} has dtype {array.dtype}, but layers hold real floats"
@@ -97,6 +102,27 @@ def _weights(value: Any, name: str) -> Array:
         real = "" if whole else ".real"
         raise DTypeError(word(rule, facts, f"{name} = {name}{real}.astype(np.float32)"))
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _refuse_layers(value: Any, name: str) -> None:
+    """Refuse a whole layer, and weights that record gradients, with what to give instead."""
+    if callable(getattr(value, "get_weights", None)):
+        rule = f"{name} is {kind_of(value)}, a whole layer, not its arrays"
+        fix = "w, *b = layer.get_weights()   and   hwio.move_layer(w, *b, source='keras', ...)"
+        raise ArgumentTypeError(word(rule, [], fix))
+    if hasattr(value, "weight") and hasattr(value, "state_dict"):
+        rule = f"{name} is {kind_of(value)}, a whole layer, not its arrays"
+        raise ArgumentTypeError(word(rule, [], _detached(getattr(value, "bias", None))))
+    if getattr(value, "requires_grad", False) is True:
+        rule = f"{name} records gradients, which a copy of numbers does not"
+        facts = [f"of a layer: {_detached(value)}"]
+        raise ArgumentTypeError(word(rule, facts, f"{name}={name}.detach()"))
+
+
+def _detached(bias: Any) -> str:
+    """Write what takes a layer's arrays without their history."""
+    b = "" if bias is None else ", b=layer.bias.detach()"
+    return f"w=layer.weight.detach(){b}"
 
 
 def _ndim(w: Array) -> int:

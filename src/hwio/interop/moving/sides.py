@@ -23,17 +23,23 @@ _SAME = {"same": "same", "same_upper": "same", "same_lower": "same_lower"}
 
 
 def convolution_sides(
-    source: str, padding: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, space: str
+    source: str,
+    padding: Any,
+    kernel: Sizes,
+    stride: Sizes,
+    dilation: Sizes,
+    space: str,
+    in_size: Sizes | None = None,
 ) -> tuple[Pads | None, str]:
-    """Return the zeros around x, None where they depend on its size, and the SAME rule or ""."""
+    """Return the zeros around x, None where they depend on its size, and the SAME rule or "".
+
+    ``in_size`` is for messages alone.
+    """
     padding = _unflattened(source, padding, len(space))
     same = _SAME.get(padding.lower(), "") if isinstance(padding, str) else ""
     strided = any(s > 1 for s in stride)
     if same and strided and source == "torch":
-        rule = f"padding={padding!r} with stride {_plain(stride)} is no layer of PyTorch"
-        halves = [(k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True)]
-        fix = f"padding={[(half, half) for half in halves]}   # if its layer says so"
-        raise OptionError(word(rule, ["PyTorch refuses it: say the numbers its layer has"], fix))
+        raise OptionError(_no_same_of_torch(padding, same, kernel, stride, dilation, in_size))
     if same and strided:
         return None, same
     # no other word asks for the size of x
@@ -42,6 +48,25 @@ def convolution_sides(
         as_same = resolve_padding("same", (1,) * len(space), kernel, stride, dilation, space)
         same = "same" if as_same == sides else ""
     return sides, same
+
+
+def _no_same_of_torch(
+    padding: str, same: str, kernel: Sizes, stride: Sizes, dilation: Sizes, in_size: Sizes | None
+) -> str:
+    """Word SAME with a stride, which PyTorch lacks: what its layer may say, and who has SAME."""
+    rule = f"padding={padding!r} with stride {_plain(stride)} is no layer of PyTorch"
+    halves = [((k - 1) * d // 2,) * 2 for k, d in zip(kernel, dilation, strict=True)]
+    fixes = [f"padding={halves}   # if its layer says so"]
+    if in_size is not None:
+        letters = "DHW"[-len(kernel) :]
+        pads = list(resolve_padding(same, in_size, kernel, stride, dilation, letters))
+        cells = " × ".join(map(str, in_size))
+        if pads != halves:
+            fixes.append(f"padding={pads}   # SAME for x of {cells} cells, if zeros are put before")
+        else:
+            fixes = [f"padding={pads}   # SAME for x of {cells} cells, too"]
+    fixes.append("source='onnx'   # the same order of w, and SAME as ONNX and Keras mean it")
+    return word(rule, ["PyTorch refuses it: say the numbers its layer has"], fixes)
 
 
 def transposed_sides(

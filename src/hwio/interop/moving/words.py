@@ -37,14 +37,16 @@ _PARTS = {
 
 
 def check_framework(value: Any, name: str) -> str:
-    """Return a framework's name.
+    """Return a framework's name, by which others may call it too.
 
     Raises
     ------
     OptionError
-        If it is none; its other names are told apart.
+        If it is none.
     """
-    return _check(value, name, FRAMEWORKS, _ALSO.get(str(value).lower()), "frameworks")
+    if isinstance(value, str):
+        value = _ALSO.get(value.lower(), value)
+    return _check(value, name, FRAMEWORKS, _ALSO.get(nearest(value, _ALSO) or ""), "frameworks")
 
 
 def check_kind(value: Any) -> str:

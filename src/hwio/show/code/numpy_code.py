@@ -53,6 +53,9 @@ def numpy_code(case: Case) -> str:
         facts = [f"methods that have one: {', '.join(WRITERS)}"]
         raise OptionError(word(rule, facts, "method='einsum'"))
     script = titled(case, method)
+    why = case.problem.plan.reason
+    if why.startswith("the twin of "):  # a compiled way was asked for by name
+        script.note(f"{why}, which is compiled and has no code in NumPy")
     work = _work(case, method)
     numpy_transforms.write_matrices(script, method)
     operands = _operands(script, case, method, work)

@@ -25,7 +25,7 @@ TARGETS = {
     "jax": jax_code,
     "onnx": onnx_code,
 }
-# what their users may call them
+# what their users may call them, which is taken as well
 _ALSO = {
     "keras": "tensorflow",
     "tf": "tensorflow",
@@ -42,11 +42,11 @@ _KEYWORDS = (
 def code(
     x: Any, w: Any, b: Any = None, *, method: str = "auto", to: str = "numpy", **options: Any
 ) -> str:
-    """Write a convolution as code that stands alone.
+    """Write a convolution as code that needs no hwio, to paste where your arrays are.
 
-    The code reads arrays named x and w (and b) of exactly these shapes and leaves the result
-    of ``hwio.conv(x, w, b, **options)`` in y. It imports what it needs, hwio not among it, and
-    shows the shape after each step.
+    The code reads arrays named x and w (and b), whose shapes its first comment tells, and leaves the
+    result of ``hwio.conv(x, w, b, **options)`` in y. It imports what it needs and shows the shape
+    after each step. What it reads is not defined there; ``hwio code`` in a shell does that too.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def code(
     method : str
         Which way of NumPy; "auto" takes what ``hwio.plan`` would.
     to : {"numpy", "torch", "tensorflow", "jax", "onnx"}
-        Whose code; all but NumPy show that library's own call, with the layout conversion
-        and the padding written out.
+        Whose code; "keras" and "pytorch" will do, too. All but NumPy show that library's own call,
+        with the layout conversion and the padding written out.
     **options
         Keywords of ``hwio.conv``.
 
@@ -81,8 +81,9 @@ def code(
     y = np.einsum("nhwcpq,pqck->nhwk", windows, w)         # (2, 3, 5, 8)
     <BLANKLINE>
     """
+    to = _ALSO.get(to.lower(), to) if isinstance(to, str) else to
     if not isinstance(to, str) or to not in TARGETS:
-        near = _ALSO.get(str(to).lower()) or nearest(to, TARGETS)
+        near = nearest(to, TARGETS)
         rule = f"to={show(to)} is not a target"
         fix = f"did you mean to={near!r}?" if near else "to='numpy'"
         raise OptionError(word(rule, [f"targets: {', '.join(TARGETS)}"], fix))

@@ -414,3 +414,24 @@ def test_numbers_are_written_in_one_style():
     assert numbers([np.nan, 1.0]) == ["nan", "1.000"]
     assert numbers([-0.0]) == ["0.000"]
     assert numbers([1 + 2j]) == ["1.000+2.000j"]
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "note"),
+    [
+        ((48, 64, 3), (3, 3, 3), 'hwio.conv(x, w[..., None], layout="HWC,HWIO")'),
+        ((48, 64, 3), (3, 3, 8), 'layout="HWC,HWIO", and w of 4 axes with I = 3'),
+        ((16, 64, 3), (3, 3, 3), None),
+        ((48, 64, 16), (3, 16, 3), None),
+    ],
+)
+def test_a_photograph_that_is_read_as_signals_is_said(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], note: str | None
+) -> None:
+    named = str(hwio.explain(x_shape, w_shape, layout="NWC,WIO"))
+    assert "one image" not in named  # who says it means it
+    lines = [
+        line for line in str(hwio.explain(x_shape, w_shape)).splitlines() if "image of" in line
+    ]
+    expected = f"if x is one image of 48 × 64: {note}"
+    assert lines == ([expected] if note else [])

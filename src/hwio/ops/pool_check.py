@@ -25,6 +25,7 @@ from hwio.ops.missing import missing_dy
 from hwio.pooling import POOL_METHODS
 from hwio.shapes.counts import entries_of, per_axis
 from hwio.shapes.padding import PADDING_MODES, PADDINGS, resolve_padding
+from hwio.shapes.photograph import is_photograph
 from hwio.shapes.pool_layout import read_pool_layout
 from hwio.shapes.pool_sizes import check_windows, pool_geometry
 
@@ -139,7 +140,13 @@ def _checked(
     """Check what is not known yet."""
     if window is None:
         facts = ["window counts the cells of x, on each axis, that make one number of y"]
-        raise ArgumentTypeError(word("window is missing: None is no size", facts, "window=2"))
+        fixes = ["window=2"]
+        if layout is None and is_photograph(x_shape):
+            fixes = [
+                'window=2, layout="HWC"   # one image',
+                f"window=2   # {x_shape[0]} signals of {x_shape[1]} cells",
+            ]
+        raise ArgumentTypeError(word("window is missing: None is no size", facts, fixes))
     entries = entries_of(window)
     lay = read_pool_layout(layout, x_shape, None if entries is None else len(entries))
     letters = lay.spatial

@@ -35,6 +35,7 @@ def global_max_pool(
     Parameters
     ----------
     x : array, shape (N, H, W, C)
+        One photograph (H, W, C) takes ``layout="HWC"``: 3 axes alone are signals, (N, W, C).
     layout, method
         As in ``hwio.max_pool``.
     keepdims : bool

@@ -14,6 +14,7 @@ from hwio.shapes.layout import (
     fits,
     parse_layout,
 )
+from hwio.shapes.photograph import is_photograph
 
 if TYPE_CHECKING:
     from hwio.shapes.layout import Layout
@@ -112,6 +113,8 @@ def _clash(
     depthwise = [f"groups={split}   # {_share(seen, channels)}"] if split else []
     if len(found) == 1 and not depthwise:
         fact, fix = _one_reading(layout, found[0], channels // groups, groups)
+        if pictures and is_photograph(x_shape):  # its rows as signals would mean nothing
+            return word(rule, facts, pictures)
         return word(rule, [*facts, fact], pictures + fix)
     ways = _spelled(found, layout, w_shape)
     ways = depthwise + ways if seen == 1 else ways + depthwise
@@ -257,7 +260,10 @@ def _other_shapes(layout: Layout, x_shape: Shape, w_shape: Shape, groups: int) -
     cut = ", ".join([":"] * at_x + [f":{seen}"])
     cut = f"..., :{seen}" if at_x == len(x_shape) - 1 and at_x > 1 else cut
     ways = [f"w of shape {(*w_shape[:at_w], per_group, *w_shape[at_w + 1 :])}"]
-    if (channels, seen) == (4, 3):
+    if seen == groups == 1 and not layout.depthwise and w_shape[layout.w.index("O")] == 1:
+        one = f"w = w.repeat({channels}, axis={layout.w.index('O')})   and   groups={channels}"
+        ways.insert(0, f"{one}   # the same kernel on each of {channels} channels")
+    elif (channels, seen) == (4, 3):
         ways.insert(0, f"x = x[{cut}]   # if the 4th channel is alpha")
     elif channels == 1 and seen:
         ways.insert(0, f"x = x.repeat({seen}, axis={at_x})   # the one channel {seen} times")

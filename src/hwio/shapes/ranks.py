@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from math import prod
 
 from hwio.errors import word
+from hwio.shapes.photograph import is_photograph
 
 Shape = tuple[int, ...]
 _NOUN = {1: "signal", 2: "image", 3: "volume"}
@@ -83,8 +84,11 @@ def _readings(x: str, w: str, x_shape: Shape, w_shape: Shape) -> Iterator[str]:
     """Yield calls that read the arrays as x and w with some letters left out."""
     one, kernel = ("M", "CM") if "M" in w else ("O", "IO")
     # a plane is a plane in any order of axes, so channels first needs a C to be told by
+    photograph = is_photograph(x_shape)
     for x_lacks in ("", "N", "C", "NC") if x[-1] == "C" else ("", "N"):
         for w_lacks in ("", one, kernel) if x[-1] == "C" else ("", one):
+            if photograph and x_lacks != "N" and (w_lacks or x_lacks == "C"):
+                continue  # its rows are no signals or images, its colours no width
             x_has, w_has = _without(x, x_lacks), _without(w, w_lacks)
             if (len(x_has), len(w_has)) == (len(x_shape), len(w_shape)):
                 sizes = dict(zip(x_has, x_shape, strict=True))
@@ -112,11 +116,12 @@ def _call(
     if channels != seen == 1 and not w_lacks and taps.get("O", 1) % channels == 0:
         grouped, what = f", groups={channels}", f"each filter sees 1 of the {channels} channels"
     elif channels != seen:
-        if len(w_lacks) < 2 or w[-2:] not in ("IO", "CM"):
+        one_kernel = len(w_lacks) == 2 or (not w_lacks and (seen, taps.get("O")) == (1, 1))
+        if not one_kernel or w[-2:] not in ("IO", "CM"):
             return
         # one plain kernel for images with channels: filter each channel by itself
         w = w[:-2] + "CM"
-        w_code = f"w[..., None, None].repeat({channels}, axis=-2)"
+        w_code = f"w{'[..., None, None]' if w_lacks else ''}.repeat({channels}, axis=-2)"
         what = f"the same kernel on each of {channels} channels"
     ndim = sum(a in "DHW" for a in x)
     noun = _NOUN[ndim] + (" of one channel" if "C" in x_lacks else "")

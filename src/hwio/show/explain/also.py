@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwio.shapes.channels import RARE, other_readings
 from hwio.shapes.layout import SPATIAL, WEIGHT_LAYOUTS, filters_in_words
+from hwio.shapes.photograph import is_photograph
 from hwio.shapes.room import has_room
 
 if TYPE_CHECKING:
@@ -35,6 +36,23 @@ def other_order(shape: Shape) -> tuple[str, str] | None:
     return (own, square[0]) if square else None
 
 
+def _as_photograph(x_shape: Shape, w_shape: Shape) -> str | None:
+    """Say how a picture is read as one, where 3 axes are read as signals.
+
+    Examples
+    --------
+    >>> _as_photograph((480, 640, 3), (3, 3, 3))
+    'if x is one image of 480 × 640: hwio.conv(x, w[..., None], layout="HWC,HWIO")'
+    """
+    if not is_photograph(x_shape):
+        return None
+    high, wide, channels = x_shape
+    image = f"if x is one image of {high} × {wide}"
+    if w_shape[2] == channels:
+        return f'{image}: hwio.conv(x, w[..., None], layout="HWC,HWIO")'
+    return f'{image}: layout="HWC,HWIO", and w of 4 axes with I = {channels}'
+
+
 def also_fits(case: Case) -> str | None:
     """Say which other named order of w fits x too, where the user named none.
 
@@ -45,8 +63,10 @@ def also_fits(case: Case) -> str | None:
     'w also fits as OIHW (PyTorch, ONNX): 8 filters of 3×3×3; if meant, layout NHWC,OIHW'
     """
     lay, options = case.layout, case.options
-    if options.get("layout") is not None or lay.ndim == 1:
+    if options.get("layout") is not None:
         return None
+    if lay.ndim == 1:
+        return _as_photograph(case.x_shape, case.w_shape)
 
     def room(x: str, w: str) -> bool:
         stride, dilation = options.get("stride", 1), options.get("dilation", 1)

@@ -320,6 +320,29 @@ def test_layers_and_what_records_gradients_are_asked_for_their_arrays(w: Any, fi
     assert "hwio.interop.torch" not in str(caught.value)
 
 
+class Conv2D:
+    """A Keras layer that is given whole."""
+
+    def __init__(self, use_bias: bool) -> None:
+        self.use_bias = use_bias
+
+    def get_weights(self) -> list[Any]:
+        return [np.ones((3, 3, 4, 8)), np.ones(8)][: 1 + self.use_bias]
+
+
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_a_keras_layer_is_asked_for_its_arrays_by_what_can_be_typed(use_bias: bool) -> None:
+    layer = Conv2D(use_bias)
+    with pytest.raises(hwio.ArgumentTypeError) as caught:
+        hwio.move_layer(layer, source="keras", target="torch")
+    text, _, fix = str(caught.value).partition("  fix: ")
+    assert "a whole layer, not its arrays" in text
+    given = eval(f"dict({fix})", {"layer": layer})
+    assert set(given) == ({"w", "b"} if use_bias else {"w"})
+    moved = hwio.move_layer(**given, source="keras", target="torch")
+    assert set(moved.steps[0].arrays) == ({"weight", "bias"} if use_bias else {"weight"})
+
+
 def test_options_are_what_the_layer_takes() -> None:
     w, b = np.ones((3, 3, 16, 2), np.float32), np.ones(32)
     moved = hwio.move_layer(w, b, source="keras", target="torch", kind="depthwise", dilation=2)

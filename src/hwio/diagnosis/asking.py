@@ -9,7 +9,7 @@ import numpy as np
 
 from hwio.diagnosis.inquiry import Question, activation_of
 from hwio.diagnosis.naming import pads_of
-from hwio.diagnosis.orders import forms
+from hwio.diagnosis.orders import forms, readings
 from hwio.errors import HwioError, LayoutError, ShapeError, word
 from hwio.ops.arrays import as_array
 from hwio.ops.check import geometry_of
@@ -48,12 +48,12 @@ def ask(x: Any, w: Any, y: Any, b: Any, to: str | None, known: dict[str, Any]) -
             rule = f"{name} has shape {array.shape}: there is no number to tell readings apart by"
             shape = tuple(max(1, size) for size in array.shape)
             raise ShapeError(word(rule, [], f"{name} of shape {shape}"))
-    if b is not None:
-        b = _bias(b, y)
     given = ("", "", "")
     if known.get("layout") is not None:
         layout = _layout(known["layout"], x, w)
         given = (layout.x, layout.w, layout.y if "->" in known["layout"] else "")
+    if b is not None:
+        b = _bias(b, x, w, y, given)
     if to is not None:
         _check_wanted(to)
     return Question((x, w, y, b), given, _bounds(known, ndim), to, activation_of(y))
@@ -101,13 +101,23 @@ def _size(x: tuple[int, ...], w: tuple[int, ...], padding: str) -> int:
         return 0
 
 
-def _bias(b: Array, y: Array) -> Array:
+def _bias(b: Array, x: Array, w: Array, y: Array, given: tuple[str, str, str]) -> Array:
     """Return b as one number per filter."""
     if b.size not in y.shape and b.size != 1:
         rule = f"b has {b.size} numbers, and no axis of y has as many cells"
         facts = [f"y  {y.shape}", "b holds one number per filter"]
-        raise ShapeError(word(rule, facts, f"b of shape ({y.shape[-1]},)"))
+        raise ShapeError(word(rule, facts, _biases(x, w, y, given)))
     return b.reshape(-1)
+
+
+def _biases(x: Array, w: Array, y: Array, given: tuple[str, str, str]) -> list[str]:
+    """Offer a bias for each number of filters that the shapes allow, the likeliest first."""
+    layouts: dict[int, str] = {}
+    for orders in readings(x.shape, w.shape, y.shape, given=given)[0]:
+        layouts.setdefault(orders.out_channels, orders.layout)
+    if len(layouts) < 2:
+        return [f"b of shape ({n},)" for n in layouts] or ["b=None"]
+    return [f"b of shape ({n},)   # if they are {layout}" for n, layout in layouts.items()]
 
 
 def _layout(text: str, x: Array, w: Array) -> Layout:

@@ -54,6 +54,11 @@ class Question:
         groups = self.known.get("groups")
         return [o for o in candidates if groups in (None, o.groups)]
 
+    def biased(self, candidates: list[Orders]) -> list[Orders]:
+        """Keep the orders with as many filters as b has numbers."""
+        b = self.arrays[3]
+        return [o for o in candidates if b is None or b.size in (1, o.out_channels)]
+
     def asked(self, **more: Any) -> Asked:
         """Return the bounds of a search."""
         known = {name: value for name, value in self.known.items() if name in _SEARCHED}
@@ -98,6 +103,7 @@ def inquire(question: Question) -> Answer:
     x, w, y, _ = question.arrays
     candidates, looked = readings(x.shape, w.shape, y.shape, given=question.given)
     candidates = question.allowed(candidates)
+    candidates = question.biased(candidates) or candidates  # where none fits b, conv says so
     tally, usual = Tally(tried=looked), list[Hit]()
     hits = hunt(candidates, question.arrays, question.asked(), tally, usual)
     found = list(_proven(question, hits, tally))
@@ -202,7 +208,7 @@ def _slips(question: Question, tally: Tally) -> list[tuple[Reading, Verdict]]:
         shapes = change.x.shape, change.w.shape, change.y.shape
         candidates, looked = readings(*shapes, rare=change.rare, turned=change.turned,
                                       given=(given[0], given[1], given[2]))  # fmt: skip
-        candidates = question.allowed(candidates)
+        candidates = question.biased(question.allowed(candidates))
         own = Tally(tried=looked)
         asked = question.asked(even=True, free=change.free, crop=change.crop, budget=200_000)
         arrays = (change.x, change.w, change.y, change.b)

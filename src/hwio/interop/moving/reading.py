@@ -108,8 +108,7 @@ def _refuse_layers(value: Any, name: str) -> None:
     """Refuse a whole layer, and weights that record gradients, with what to give instead."""
     if callable(getattr(value, "get_weights", None)):
         rule = f"{name} is {kind_of(value)}, a whole layer, not its arrays"
-        fix = "w, *b = layer.get_weights()   and   hwio.move_layer(w, *b, source='keras', ...)"
-        raise ArgumentTypeError(word(rule, [], fix))
+        raise ArgumentTypeError(word(rule, [], _listed(value, name)))
     if hasattr(value, "weight") and hasattr(value, "state_dict"):
         rule = f"{name} is {kind_of(value)}, a whole layer, not its arrays"
         raise ArgumentTypeError(word(rule, [], _detached(getattr(value, "bias", None))))
@@ -117,6 +116,14 @@ def _refuse_layers(value: Any, name: str) -> None:
         rule = f"{name} records gradients, which a copy of numbers does not"
         facts = [f"of a layer: {_detached(value)}"]
         raise ArgumentTypeError(word(rule, facts, f"{name}={name}.detach()"))
+
+
+def _listed(layer: Any, name: str) -> str:
+    """Write what takes an array out of a Keras layer, and for w the bias too."""
+    place = {"w": 0, "pointwise": 1}.get(name, -1)
+    biased = name == "w" and getattr(layer, "use_bias", False) is True
+    b = ", b=layer.get_weights()[-1]" if biased else ""
+    return f"{name}=layer.get_weights()[{place}]{b}"
 
 
 def _detached(bias: Any) -> str:

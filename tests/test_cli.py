@@ -459,6 +459,21 @@ def test_diagnose_reads_files(
     assert json.loads(out_of(capsys, *files, "--json", code=1))["answer"] == "nothing"
 
 
+def test_diagnose_speaks_of_flags_and_of_files(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_a_mix_up()
+    said = out_of(capsys, "diagnose", "x.npy", "w.npy", "y.npy")
+    assert "instead: --bias b.npy" in said
+    assert "hwio.diagnose(" not in said
+    said = out_of(capsys, "diagnose", "x.npy", "y.npy", "w.npy", code=1)
+    assert "with w and y exchanged they would fit" in said.replace("\n", " ")
+    typed = ["explore", "x.npy", "w.npy", "--layout", "NCHW,OIHW", "--y", "y.npy"]
+    assert main([*typed, "--out", "page.html"]) == 2
+    assert " or: hwio diagnose x.npy w.npy y.npy   # which" in capsys.readouterr().err
+
+
 def test_diagnose_narrows_and_converts(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

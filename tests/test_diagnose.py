@@ -131,6 +131,17 @@ def mix_ups(count, seed):
         yield x, w, layout, options
 
 
+def test_what_rounding_leaves_is_no_bias() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((2, 6, 7, 3), np.float32)
+    w = rng.standard_normal((3, 3, 3, 2), np.float32)
+    y = hwio.conv(x, w, np.array([0.5, 0], np.float32))
+    (reading,) = hwio.diagnose(x, w, y).readings
+    bias = eval(reading.call.split("hwio.conv(x, w, ")[1].rstrip(")") + ")", {"np": np})
+    assert bias[0] == pytest.approx(0.5, abs=1e-5)
+    assert bias[1] == 0
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_true_reading_of_200_mix_ups_is_listed(seed):
     lost = []

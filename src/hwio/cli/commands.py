@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import webbrowser
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from hwio.errors import LayoutError, LimitError, OptionError, word
 from hwio.ops.convert import layout_recipe, to_layout
 from hwio.ops.memory import check_memory, size
 from hwio.show.explain.also import other_order
+
+if TYPE_CHECKING:
+    from hwio.diagnosis.diagnosis import Diagnosis
 
 MISMATCH = 1
 # options of conv that every command takes; those not given keep conv's own defaults
@@ -186,7 +190,7 @@ def run_diagnose(options: argparse.Namespace) -> int:
     known = ("stride", "padding", "padding_mode", "dilation", "layout", "flip")
     given: dict[str, Any] = {name: getattr(options, name) for name in known}
     given = {name: value for name, value in given.items() if value is not None}
-    found = diagnose(x, w, y, b, to=options.to, **given)
+    found = _with_flags(diagnose(x, w, y, b, to=options.to, **given))
     if options.html is not None:
         text = page("hwio diagnose", found._repr_html_())
         Path(options.html).write_text(text, encoding="utf-8")
@@ -195,6 +199,16 @@ def run_diagnose(options: argparse.Namespace) -> int:
         note(f"wrote {found.explore().save(options.explore)}")
     _answer(options, found)
     return 0 if found.matched else MISMATCH
+
+
+def _with_flags(found: Diagnosis) -> Diagnosis:
+    """Say a call that takes the bias too as the flag that brings it."""
+    from hwio.diagnosis.slips import WITH_BIAS
+
+    readings = [
+        replace(r, instead="--bias b.npy") if r.instead == WITH_BIAS else r for r in found.readings
+    ]
+    return replace(found, readings=tuple(readings))
 
 
 def _numbers(options: argparse.Namespace, name: str) -> Any:

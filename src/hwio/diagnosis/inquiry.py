@@ -253,11 +253,21 @@ def _with_bias(
     axis = hit.orders.layout.partition("->")[2].index("C")
     rest = np.moveaxis(y.reshape(v.shape) - v, axis, -1).reshape(-1, hit.orders.out_channels)
     bias = np.median(rest, axis=0)
+    tops = np.abs(np.moveaxis(y.reshape(v.shape), axis, -1)).reshape(rest.shape).max(axis=0)
+    bias = np.where(np.abs(bias) <= _rounding(x, w, y) * tops, 0, bias)
+    if not bias.any():  # what is left is rounding, not a bias
+        return []
     if np.abs(bias - np.rint(bias)).max() < 1e-9 * max(1, np.abs(bias).max()):
         bias = np.rint(bias)
     shown = np.array2string(bias, precision=6, separator=", ", threshold=12).replace("\n", "")
     own = replace(change, b=bias, codes={"b": f"np.array({shown})" if bias.size <= 12 else "bias"})
     return list(_proven(question, [hit], tally, own))
+
+
+def _rounding(*arrays: Array) -> float:
+    """Return the relative rounding of the coarsest of the types; 0 for integers."""
+    floats = [a.dtype for a in arrays if a.dtype.kind in "fc"]
+    return max((float(np.finfo(dtype).eps) for dtype in floats), default=0.0)
 
 
 def _with_factor(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hwio.types import Array
 
 Letters = tuple[str, str, str]
+WITH_BIAS = "hwio.diagnose(x, w, y, b)"
 
 
 def _nothing(hit: Hit) -> str:
@@ -75,7 +76,7 @@ def bias_slips(x: Array, w: Array, y: Array, b: Array | None) -> Iterator[Change
     """Yield a bias that is missing, doubled, subtracted, or not given."""
     if b is None:
         yield Change("bias", x, w, y, None, lambda _: "a bias was added that diagnose was not given",
-                     lambda _: "hwio.diagnose(x, w, y, b)", free="bias")  # fmt: skip
+                     lambda _: WITH_BIAS, free="bias")  # fmt: skip
         return
     yield Change("no bias", x, w, y, None, lambda _: "the bias b is missing from y",
                  codes={"b": ""})  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hwio.diagnosis.orders import readings
 from hwio.diagnosis.proof import GRADES, computed
 from hwio.errors import HwioError
 from hwio.mistakes.mistake import documented
@@ -104,7 +105,12 @@ def headline(found: Findings) -> str:
         if found.mistakes:
             return "No convolution makes y, but a mistake of the catalogue gives these numbers:"
         if not found.fitted:
-            return "Nothing matches: no reading of these shapes makes a y of this shape."
+            says = "Nothing matches: no reading of these shapes makes a y of this shape"
+            return (
+                f"{says}; with w and y exchanged they would fit."
+                if exchanged(found)
+                else f"{says}."
+            )
         return "Nothing matches: no reading, and none with a known slip, makes this y."
     if any(r.slip for r in found.readings):
         how = "a slip explains it:" if several == 1 else f"{several} slips would explain it:"
@@ -112,6 +118,18 @@ def headline(found: Findings) -> str:
     if several == 1:
         return "1 reading makes y:"
     return f"{several} readings make y:"
+
+
+def exchanged(found: Findings) -> bool:
+    """Tell whether the shapes would fit if w and y changed places."""
+    x, w, y, _ = found.question.arrays
+    return any(
+        all(
+            k <= n and out <= n + k - 1
+            for n, k, out in zip(o.in_size, o.kernel, o.out_size, strict=True)
+        )
+        for o in readings(x.shape, y.shape, w.shape)[0]
+    )
 
 
 def reading_lines(reading: Reading, y: Array) -> list[str]:

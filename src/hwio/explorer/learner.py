@@ -61,7 +61,8 @@ def read_answer(case: Case, y: Any) -> Answer:
         facts = [
             f"y  {case.y_shape}  read as {case.layout.y}:  {describe(case.y_shape, case.layout.y)}"
         ]
-        raise ShapeError(word(rule, facts, f"y of shape {case.y_shape}"))
+        which = "hwio.diagnose(x, w, y)   # which convolution gives this y"
+        raise ShapeError(word(rule, facts, [f"y of shape {case.y_shape}", which]))
     return Answer(array, _wrong(case, array))
 
 

@@ -257,6 +257,10 @@ def test_a_shell_that_took_the_arrow(capsys: Capture) -> None:
     [
         (["explain"], "OptionError: x and w are missing\n  fix: hwio explain 2,5,7,4 3,3,4,8"),
         (["code", X], "OptionError: w is missing\n  fix: hwio code 2,5,7,4 3,3,4,8"),
+        (
+            ["explain", W],
+            "OptionError: x and w are needed, and 3,3,4,8 alone looks like w\n  fix: hwio layout",
+        ),
         (["explain", X, W, "--demo"], "OptionError: --demo brings its own x and w"),
         (["explain", X, "3,3,3,8"], "ShapeError: w expects 3 input channels but x has 4\n  x  (2"),
         (["explain", "x.npy", W], "FileError: there is no file x.npy"),

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.cli.checking import run_check
-from hwio.cli.inputs import check_target, demo_arrays, note, read_input
+from hwio.cli.inputs import check_target, demo_arrays, note, read_input, read_shape
 from hwio.cli.made_arrays import with_arrays
 from hwio.cli.terminal import print_json
 from hwio.cli.warming import run_warmup
 from hwio.errors import LayoutError, LimitError, OptionError, word
 from hwio.ops.convert import layout_recipe, to_layout
 from hwio.ops.memory import check_memory, size
+from hwio.show.explain.alone import looks_like_weights
 from hwio.show.explain.also import other_order
 
 if TYPE_CHECKING:
@@ -251,6 +252,10 @@ def _arrays(options: argparse.Namespace) -> tuple[Any, Any]:
     if options.w is None:
         rule = "x and w are missing" if options.x is None else "w is missing"
         fix = f"hwio {options.command} {options.x or '2,5,7,4'} 3,3,4,8   or   --demo"
+        shape = read_shape(options.x or "")
+        if shape is not None and looks_like_weights(shape):
+            rule = f"x and w are needed, and {options.x} alone looks like w"
+            fix = f"hwio layout {options.x}   or   --demo"
         raise OptionError(word(rule, [], fix))
     layout = getattr(options, "layout", None)
     return read_input(options.x, "x", layout), read_input(options.w, "w")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hwio.errors import ArgumentTypeError
 from hwio.ops.keywords import OPTIONS, check_keywords
 from hwio.show.case import read_case
+from hwio.show.explain.alone import one_array
 from hwio.show.explain.explained import Explanation
 from hwio.show.explain.gradient_origin import check_gradient, gradient_trace
 from hwio.show.explain.trace import trace
@@ -17,7 +19,7 @@ _KEYWORDS = (*_OWN, *(name for name in OPTIONS if name != "out"))
 
 def explain(
     x: Any,
-    w: Any,
+    w: Any = None,
     b: Any = None,
     *,
     at: Any = None,
@@ -70,6 +72,8 @@ def explain(
     one y number = 2·1 = 2 products     3 numbers, 6 multiply-adds
     ...
     """
+    if w is None:
+        raise ArgumentTypeError(one_array(x))
     if check_transposed(transposed, gradient, at_w, dy):
         return explain_transposed(x, w, b, at, options)
     refuse_sizes(options)

@@ -29,6 +29,7 @@ from bench.progress import Line, duration
 from bench.protocol import Rules
 from bench.run import START, Settings, guess, missing, run
 from bench.store import Store, read
+from bench.worker import run_first
 
 EXAMPLES = """\
 examples:
@@ -199,6 +200,8 @@ def measure(cells: list[Cell], settings: Settings, store: Store) -> bool:
     try:
         if not store.data["peaks"]:
             say("measuring this machine's peaks ...\n")
+            if settings.first:
+                run_first()
             from bench.peaks import measure_peaks
 
             store.data["peaks"] = measure_peaks()

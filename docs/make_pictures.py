@@ -26,7 +26,7 @@ MADE_BY: dict[str, tuple[str, ...]] = {
         "digits-misread.png",
     ),
 }
-MEASURED_BY = {"make bench": ("bench-ratios.png", "bench-roofline.png")}
+MEASURED_BY = {"make bench": ("bench-ratios.png", "bench-roofline.png", "bench-sizes.png")}
 
 
 def main() -> None:

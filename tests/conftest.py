@@ -29,6 +29,19 @@ def report(pytestconfig):
     return pytestconfig.stash.setdefault(COUNTS, []).append
 
 
+def pytest_sessionfinish(session):
+    """Hand the lines of one half of the suite to the process that sums up (pytest -n 2)."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["counts"] = session.config.stash.get(COUNTS, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take them over."""
+    lines = getattr(node, "workeroutput", {}).get("counts", [])
+    node.config.stash.setdefault(COUNTS, []).extend(lines)
+
+
 def pytest_terminal_summary(terminalreporter, config):
     for line in config.stash.get(COUNTS, []):
         terminalreporter.write_line(line)

@@ -54,7 +54,7 @@ FIXES = {
     "explain 2,5,7,4 3,3,4,8 --at 0,1,2": ["--at 0,1,2,0"],
     "explain 2,5,7,4 3,3,4,8 --method wingrad": ["did you mean --method winograd?"],
     "compare 2,5,7,4 3,3,4,8 --methods foo": ["leave out --methods   # all of them"],
-    "code 2,5,7,4 3,3,4,8 --to keras": ["did you mean --to tensorflow?"],
+    "code 2,5,7,4 3,3,4,8 --to tensorfow": ["did you mean --to tensorflow?"],
     "code 2,5,7,4 3,3,4,8 --to matlab": ["--to numpy"],
     "code 2,5,7,4 3,3,4,8 --to torch --method fft": ["--method auto   or   --to numpy"],
     "layout 3,3,4,8 --filter 9": ["--filter 7"],

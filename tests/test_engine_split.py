@@ -360,10 +360,10 @@ def test_the_code_for_amx(parts):
     from hwio.engine.jit import machine
     from hwio.engine.kernels.tile_forms import PAIRS, emit
 
-    if not machine()[0].triple.startswith("x86_64"):
+    if not machine().triple.startswith("x86_64"):
         pytest.skip("x86-64")
     module = llvm.parse_assembly(emit("amx", parts, "products", processor().features))
-    words = [line.split()[0] for line in machine()[0].emit_assembly(module).splitlines() if line]
+    words = [line.split()[0] for line in machine().emit_assembly(module).splitlines() if line]
     # blocks of 2×2, 1×2, 2×1 and 1×1 tiles of sums
     assert words.count("tdpbf16ps") == len(PAIRS[parts]) * (4 + 2 + 2 + 1)
     assert words.count("tilezero") == words.count("tilestored") == 9

@@ -32,17 +32,12 @@ if hasattr(
     )
 
 
-@lru_cache(maxsize=1)
-def machine() -> tuple[Any, Any]:
-    """Return LLVM's target machine for this processor and the engine that holds loaded code."""
-    import llvmlite.binding as llvm
+@lru_cache(maxsize=2)
+def machine(*, reaching: bool = False) -> Any:
+    """Return LLVM's target machine for this processor.
 
-    target = _target()
-    return target, llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
-
-
-def _target() -> Any:
-    """Return a target machine; an engine owns the one that it is made with."""
+    Code of a reaching one has its constants, and the functions of the C library, at any distance.
+    """
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -53,21 +48,22 @@ def _target() -> Any:
         features=processor().features,
         opt=3,
         jit=True,
-        reloc="pic",
-        codemodel="small",
+        reloc="static" if reaching else "pic",
+        codemodel="large" if reaching else "small",
     )
 
 
 @lru_cache(maxsize=1)
-def _in_one_piece() -> Any:
-    """Return an engine that puts all of an object into one mapping.
+def _engine() -> Any:
+    """Return what holds loaded code: an engine that puts all of an object into one mapping.
 
-    Code and constants reach each other over 2 GiB at most. The engine of ``machine`` maps them apart,
-    which LLVM ends the process for where large arrays lie between them.
+    Code and constants reach each other over 2 GiB at most. The usual engine maps them apart, which
+    LLVM ends the process for where large arrays lie between them. It owns a machine of its own.
     """
     import llvmlite.binding as llvm
 
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(), use_lmm=True)
+    target = machine.__wrapped__()
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target, use_lmm=True)
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +94,7 @@ def machine_name() -> str:
     import llvmlite
 
     cpu = processor()
-    return f"{llvmlite.__version__} {machine()[0].triple} {cpu.name} {cpu.features}"
+    return f"{llvmlite.__version__} {machine().triple} {cpu.name} {cpu.features}"
 
 
 def lower(function: Callable[..., Any], arguments: int, symbol: str) -> str:
@@ -160,7 +156,7 @@ def optimised(ir: str) -> str:
     module = llvm.parse_assembly(ir)
     options = llvm.create_pipeline_tuning_options(3)
     options.loop_vectorization = options.slp_vectorization = True
-    builder = llvm.create_pass_builder(machine()[0], options)
+    builder = llvm.create_pass_builder(machine(), options)
     builder.getModulePassManager().run(module, builder)
     return str(module)
 
@@ -171,7 +167,9 @@ def compile_ir(ir: str) -> bytes:
 
     module = llvm.parse_assembly(ir)
     module.verify()
-    code: bytes = machine()[0].emit_object(module)
+    code: bytes = machine().emit_object(module)
+    if _LIBRARY.search(code):  # the C library may be over 2 GiB away
+        code = machine(reaching=True).emit_object(llvm.parse_assembly(ir))
     return code
 
 
@@ -180,8 +178,7 @@ def load(code: bytes, symbol: str) -> int:
     import llvmlite.binding as llvm
 
     with _LOCK:
-        # calls into a library get stubs, for which a mapping of one piece has no room
-        engine = machine()[1] if _LIBRARY.search(code) else _in_one_piece()
+        engine = _engine()
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         address: int = engine.get_function_address(symbol)

@@ -326,6 +326,8 @@ def _bridge(library: str, name: str) -> str:
 
 def _parameters(given: ast.arguments) -> str:
     """Write parameters without their types."""
+    if given.vararg is not None and ast.unparse(given.vararg).endswith(": Never"):
+        given.vararg = None  # taken only to be refused in words
     for one in (*given.args, *given.kwonlyargs, given.kwarg):
         if one is not None:
             one.annotation = None

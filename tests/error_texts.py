@@ -25,7 +25,7 @@ from hwio import errors
 from hwio.ops.keywords import OPTIONS
 
 CHAPTERS = ("layouts", "ranks", "channels", "kernels", "padding", "numbers", "bias", "arrays")
-CHAPTERS += ("options", "keywords", "limits", "conversion", "shapes", "pooling")
+CHAPTERS += ("options", "keywords", "places", "limits", "conversion", "shapes", "pooling")
 CHAPTERS += ("gradients", "transposed", "moving", "lab", "diagnosis", "check", "explorer")
 CLASSES = [
     c for c in vars(errors).values() if isinstance(c, type) and hwio.HwioError in c.__bases__

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from hwio.diagnosis.asking import KEYWORDS, ask
 from hwio.diagnosis.catalogue import mistaken
 from hwio.diagnosis.findings import Findings
 from hwio.diagnosis.inquiry import inquire
 from hwio.diagnosis.telling import groups_of, sort_of, tell
-from hwio.ops.keywords import check_keywords
+from hwio.ops.keywords import check_keywords, hide_refused
+from hwio.ops.places import refuse_places
 from hwio.show.printing import plain
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _finite(value: Any) -> Any:
 
 
 def diagnose(
-    x: Any, w: Any, y: Any, b: Any = None, *, to: str | None = None, **known: Any
+    x: Any, w: Any, y: Any, b: Any = None, *more: Never, to: str | None = None, **known: Any
 ) -> Diagnosis:
     """Find every convolution of x and w that makes y, or name what went wrong.
 
@@ -144,6 +145,8 @@ def diagnose(
     >>> found.readings[0].convert
     ('x = hwio.to_layout(x, "NCHW->NHWC")', 'w = hwio.to_layout(w, "OIHW->HWIO")')
     """
+    if more:
+        refuse_places(diagnose, locals())
     check_keywords("diagnose", known, KEYWORDS, x, w)
     start = perf_counter()
     question = ask(x, w, y, b, to, known)
@@ -155,3 +158,6 @@ def diagnose(
         answer.readings, answer.near, mistakes, answer.nearest, groups, tally.tried, tally.fitted,
         tally.left_out, perf_counter() - start, question,
     )  # fmt: skip
+
+
+hide_refused(diagnose)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from html import escape
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from hwio.errors import ArgumentTypeError, HwioError, ShapeError, show, word
 from hwio.explorer.assembly import TITLE, assemble
 from hwio.explorer.facts import page_facts
 from hwio.explorer.learner import Answer, read_answer
-from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
+from hwio.ops.places import refuse_places
 from hwio.shapes.counts import check_int
 from hwio.show.case import read_case
 from hwio.show.explain.explained import Explanation
@@ -157,7 +158,7 @@ def explore(
     x: Any,
     w: Any,
     b: Any = None,
-    *,
+    *more: Never,
     at: Any = None,
     y: Any = None,
     title: str | None = None,
@@ -204,6 +205,8 @@ def explore(
     .open()                 show it in a browser
     in a notebook it shows itself
     """
+    if more:
+        refuse_places(explore, locals())
     check_keywords("explore", options, _KEYWORDS, x, w)
     if title is not None and not isinstance(title, str):
         rule = f"title={show(title)} is not text"
@@ -224,6 +227,9 @@ def explore(
     else:
         place = check_at(at, case.y_shape, case.layout.y)
     return Exploration(case, place, title, answer)
+
+
+hide_refused(explore)
 
 
 def _sides(case: Case) -> list[tuple[str, tuple[int, ...], str]]:

@@ -68,7 +68,7 @@ def read_answer(case: Case, y: Any) -> Answer:
 
 def _wrong(case: Case, y: Array) -> Array:
     """Tell where y differs by more than (4·√K + 4)·u·A, A the sum of the products' sizes."""
-    arrays = [a for a in (case.x, case.w, case.b) if a is not None]
+    arrays: list[Any] = [a for a in (case.x, case.w, case.b) if a is not None]
     exact = all(a.dtype.kind in "iu" for a in (*arrays, y))
     unit = max((_unit(a) for a in (*arrays, y)), default=0.0)
     whole = all(a.dtype.kind in "iu" for a in arrays)

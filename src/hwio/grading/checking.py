@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from hwio.errors import ArgumentTypeError, FileError, OptionError, kind, nearest, show, word
 from hwio.grading.checkup import Checkup
@@ -17,6 +17,8 @@ from hwio.grading.sources import source_of
 from hwio.grading.trials import ENDED, Trial, try_case
 from hwio.grading.worker import DiedError, OutOfTimeError, Worker
 from hwio.mistakes.cases import FUNCTIONS
+from hwio.ops.keywords import hide_refused
+from hwio.ops.places import refuse_places
 from hwio.show.progress import Progress
 
 LOADING = 30.0  # seconds that a file may take to load, at least: it may import much
@@ -26,7 +28,7 @@ FORKS = sys.platform == "linux"  # elsewhere a copy of a process may not use its
 
 def check(
     fn: Callable[..., Any] | str | Path,
-    *,
+    *more: Never,
     like: str | None = None,
     forward: Callable[..., Any] | str | None = None,
     timeout: float = TIMEOUT,
@@ -68,6 +70,8 @@ def check(
     >>> hwio.check(hwio.lab.zero_pad).ok
     True
     """
+    if more:
+        refuse_places(check, locals())
     seconds = _checked_timeout(timeout)
     if isinstance(fn, str | Path):
         file, name = split_target(str(fn))
@@ -81,6 +85,9 @@ def check(
         message = {"do": "load", "file": str(file), "function": name, "forward": forward}
         return _check(Worker(), message, like, seconds, file)
     return _check_callable(fn, like, forward, seconds)
+
+
+hide_refused(check)
 
 
 def check_file(file: Path, **asked: Any) -> list[Checkup]:

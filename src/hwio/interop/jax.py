@@ -8,7 +8,7 @@ CPU beside the compiled program, and its numbers are copied on the way.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +19,9 @@ from hwio.ops.arrays import as_array
 from hwio.ops.check import check_bias, check_problem
 from hwio.ops.conv import conv as conv_arrays
 from hwio.ops.grad import conv_grad
-from hwio.ops.keywords import check_keywords
+from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.memory import stored_shape
+from hwio.ops.places import refuse_places
 from hwio.ops.wording import worded_for
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ OPTIONS = ("stride", "padding", "dilation", "groups", "layout", "flip", "padding
 Options = tuple[tuple[str, Any], ...]  # sorted and hashable, as JAX needs what is no array
 
 
-def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
+def conv(x: Any, w: Any, b: Any = None, *more: Never, **options: Any) -> Any:
     """Convolve JAX arrays by hwio, in a way that JAX can go back through.
 
     Parameters
@@ -68,6 +69,8 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     >>> jax.jit(jax.grad(lambda w: conv(x, w).sum()))(w)[:, 0, 0].tolist()
     [3.0, 6.0, 9.0]
     """
+    if more:
+        refuse_places(conv, locals())
     check_keywords("interop.jax.conv", options, OPTIONS)
     arrays = {"x": x, "w": w} | ({} if b is None else {"b": b})
     found = [jnp.asarray(_checked(value, name)) for name, value in arrays.items()]
@@ -80,6 +83,9 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
         check_bias(bias.shape, problem.geometry.out_channels, problem.layout.w)
         y += bias.reshape([-1 if letter == "C" else 1 for letter in problem.layout.y])
     return y
+
+
+hide_refused(conv)
 
 
 def _checked(value: Any, name: str) -> Any:
@@ -134,8 +140,8 @@ def _gradient(which: str, x: Any, w: Any, dy: Any, options: Options) -> Any:
     """Return dx or dw."""
 
     def call(x: Any, w: Any, dy: Any) -> Any:
-        arrays = (np.asarray(a) for a in (x, w, dy))
-        found = conv_grad(*arrays, need=which, **dict(options))
+        x, w, dy = map(np.asarray, (x, w, dy))
+        found = conv_grad(x, w, dy, need=which, **dict(options))
         return np.ascontiguousarray(found["xw".index(which)])
 
     like = x if which == "x" else w

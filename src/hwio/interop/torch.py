@@ -7,7 +7,7 @@ y.sum().backward()                                # fills x.grad, w.grad, b.grad
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import torch
@@ -15,14 +15,15 @@ import torch
 from hwio.errors import ArgumentTypeError, DTypeError, kind, word
 from hwio.ops.conv import conv as conv_arrays
 from hwio.ops.grad import conv_grad
-from hwio.ops.keywords import check_keywords
+from hwio.ops.keywords import check_keywords, hide_refused
+from hwio.ops.places import refuse_places
 from hwio.shapes.layout import read_layout
 
 LAYOUTS = {3: "NCW,OIW", 4: "NCHW,OIHW", 5: "NCDHW,OIDHW"}  # PyTorch's own orders, by rank
 OPTIONS = ("stride", "padding", "dilation", "groups", "layout", "flip", "padding_mode")
 
 
-def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
+def conv(x: Any, w: Any, b: Any = None, *more: Never, **options: Any) -> Any:
     """Convolve tensors by hwio, in a way that PyTorch can go back through.
 
     Parameters
@@ -64,6 +65,8 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
             [2., 4., 4., 2.],
             [1., 2., 2., 1.]])
     """
+    if more:
+        refuse_places(conv, locals())
     check_keywords("interop.torch.conv", options, OPTIONS)
     for name, value in (("x", x), ("w", w), ("b", b)):
         if value is not None or name != "b":
@@ -71,6 +74,9 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     if w.ndim in LAYOUTS:  # one image has no N
         options.setdefault("layout", LAYOUTS[w.ndim][x.ndim == w.ndim - 1 :])
     return _Convolution.apply(x, w, b, options)
+
+
+hide_refused(conv)
 
 
 class _Convolution(torch.autograd.Function):  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
@@ -11,8 +10,9 @@ from hwio.ops.arrays import aligned, as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.elsewhere import answer_as
 from hwio.ops.keys import apart, is_fixed
-from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.lazy import lazy_bridge
+from hwio.ops.places import refuse_places
 from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
@@ -29,7 +29,7 @@ def conv(
     x: Any,
     w: Any,
     b: Any = None,
-    *,
+    *more: Never,
     stride: int | tuple[int, ...] = 1,
     padding: Padding = "valid",
     dilation: int | tuple[int, ...] = 1,
@@ -129,6 +129,8 @@ def conv(
     >>> hwio.conv(np.ones((2, 5, 7, 4)), np.ones((3, 3, 4, 8))).shape
     (2, 3, 5, 8)
     """
+    if more:
+        refuse_places(conv, locals())
     if unknown:
         check_keywords("conv", unknown, (*OPTIONS, "like"), x, w)
     if like is not None:
@@ -192,8 +194,4 @@ def conv(
     return run(problem, x, w, b, out)
 
 
-# unknown keywords are taken only to be refused in words: readers need not see them
-_READ = inspect.signature(conv)
-conv.__signature__ = _READ.replace(  # type: ignore[attr-defined]
-    parameters=[p for p in _READ.parameters.values() if p.kind is not p.VAR_KEYWORD]
-)
+hide_refused(conv)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from hwio.errors import ArgumentTypeError, LayoutError, ShapeError, kind, show, word
 from hwio.ops.arrays import as_array
+from hwio.ops.keywords import hide_refused
 from hwio.shapes.counts import check_int
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS, transpose_axes
 from hwio.shapes.ranks import index_of_letters
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _FORM = 'the form is "OIHW->HWIO": the letters the array has, then those you want'
 
 
-def to_layout(array: Any, change: str) -> Array:
+def to_layout(array: Any, change: str, *more: Never) -> Array:
     """Reorder the axes of weights or activations.
 
     Parameters
@@ -50,6 +51,8 @@ def to_layout(array: Any, change: str) -> Array:
     >>> hwio.to_layout(np.zeros((3, 3, 16, 2)), "HWCM->OIHW").shape
     (32, 1, 3, 3)
     """
+    if more:
+        raise ArgumentTypeError(_apart("to_layout(array, ", (change, *more)))
     a = as_array(array, "array")
     source, target = _read(change, a.ndim)
     if "M" in source and "M" not in target:
@@ -99,7 +102,7 @@ def depthwise_weights(array: Any, change: str, channels: int) -> Array:
     return a.transpose(transpose_axes(space + "CM", target))
 
 
-def layout_recipe(change: str) -> str:
+def layout_recipe(change: str, *more: Never) -> str:
     """Return the NumPy code that does what ``to_layout`` does.
 
     Parameters
@@ -119,6 +122,8 @@ def layout_recipe(change: str) -> str:
     >>> hwio.layout_recipe("NCHW->NHWC")
     'np.transpose(x, (0, 2, 3, 1))'
     """
+    if more:
+        raise ArgumentTypeError(_apart("layout_recipe(", (change, *more)))
     source, target = _read(change, None)
     name = "w" if set(source) & set("OIM") else "x"
     if "M" in source and "M" not in target:
@@ -132,6 +137,20 @@ def layout_recipe(change: str) -> str:
     if "M" in target and "M" not in source:
         raise LayoutError(_to_depthwise(change, source, target))
     return f"np.transpose({name}, {transpose_axes(source, target)})"
+
+
+hide_refused(to_layout)
+hide_refused(layout_recipe)
+
+
+def _apart(call: str, changes: tuple[Any, ...]) -> str:
+    """Word a change that was given in pieces."""
+    rule = (
+        f"{' and '.join(map(show, changes))} are {len(changes)} values, but a change is one string"
+    )
+    joined = "->".join(part for part in changes[:2] if isinstance(part, str))
+    meant = _repaired(joined, None) or "OIHW->HWIO"
+    return word(rule, [_FORM], f'hwio.{call}"{meant}")')
 
 
 def _space(letters: str) -> str:

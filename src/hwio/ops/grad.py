@@ -14,10 +14,11 @@ from hwio.ops.arrays import aligned, as_array, is_shape
 from hwio.ops.backward import Backward, check_room_for, check_way
 from hwio.ops.canonical import stored_w, stored_x, w_view, x_view, y_view
 from hwio.ops.check import geometry_of
-from hwio.ops.keywords import check_keywords, hide_unknown
+from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.memory import stored_shape
 from hwio.ops.missing import missing_dy
 from hwio.ops.options import check_flip
+from hwio.ops.places import refuse_places
 from hwio.ops.planning import check_shape_like, checked_shape
 from hwio.ops.run_grad import gradient_for_w, gradient_for_x
 from hwio.ops.sums import narrowed, result_dtype, summing_dtype
@@ -41,7 +42,7 @@ def conv_grad(
     x: Any,
     w: Any,
     dy: Any = None,
-    *,
+    *more: Never,
     stride: int | tuple[int, ...] = 1,
     padding: Padding = "valid",
     dilation: int | tuple[int, ...] = 1,
@@ -108,6 +109,8 @@ def conv_grad(
     >>> dx[0, :, 0], dw[:, 0, 0], db
     (array([ 1.,  1.,  0., -1., -1.]), array([3., 6., 9.]), array([3.]))
     """
+    if more:
+        refuse_places(conv_grad, locals())
     if unknown:
         check_keywords("conv_grad", unknown, GRAD_OPTIONS, x, w)
     wanted = check_need(need)
@@ -126,7 +129,7 @@ def conv_grad(
         return go_back(problem, x, w, dy, wanted, options, memory_limit)
 
 
-hide_unknown(conv_grad, "dy")
+hide_refused(conv_grad, "dy")
 
 
 def check_backward(

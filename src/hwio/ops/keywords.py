@@ -64,13 +64,14 @@ def check_keywords(
             raise ArgumentTypeError(_unknown(function, name, value, known, x, w))
 
 
-def hide_unknown(function: Any, *needed: str) -> None:
-    """Show a signature as it is meant: without ``**unknown``, which is taken only to be refused in words.
+def hide_refused(function: Any, *needed: str) -> None:
+    """Show a signature as it is meant: without ``*more`` and ``**unknown``, of type Never.
 
-    ``needed`` names what has a default only so that leaving it out is answered in words.
+    They are taken only to be refused in words. ``needed`` names what has a default only so that leaving
+    it out is answered in words.
     """
     read = inspect.signature(function)
-    seen = [p for p in read.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    seen = [p for p in read.parameters.values() if p.annotation != "Never"]
     seen = [p.replace(default=p.empty) if p.name in needed else p for p in seen]
     function.__signature__ = read.replace(parameters=seen)
 
@@ -99,10 +100,10 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
         return word(rule, [*near, *facts], f"leave {name} out")
     if name in FOREIGN:
         facts = [f"what others call {name} is {ours} here"]
-    return word(rule, facts, [f"{ours}={text}" for text in _spelled(ours, value, x, w)])
+    return word(rule, facts, [f"{ours}={text}" for text in spelled(ours, value, x, w)])
 
 
-def _spelled(ours: str, value: Any, x: Any, w: Any) -> list[str]:
+def spelled(ours: str, value: Any, x: Any, w: Any) -> list[str]:
     """Write the user's value as our option takes it; an example where it can't be kept."""
     if ours == "layout":
         return [f'"{text}"' for text in _layouts(value, x, w)]
@@ -114,6 +115,7 @@ def _spelled(ours: str, value: Any, x: Any, w: Any) -> list[str]:
     if isinstance(value, str):
         text = value.lower()
         named = {"notset": "valid", "none": "valid", "constant": "zeros", "replicate": "edge"}
+        named |= {"fill": "zeros", "symm": "symmetric"}
         return [repr(named.get(text, text) if ours in ("padding", "padding_mode") else value)]
     if ours == "activation" and value is True:
         return ["'relu'"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from hwio.errors import ArgumentTypeError, show, word
 from hwio.ops.arrays import as_array, is_shape
-from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.lazy import bridge_name
+from hwio.ops.places import refuse_places
 from hwio.ops.planning import problem_of
 from hwio.ops.wording import worded_for
 
@@ -25,7 +26,9 @@ def plan(x: Any, w: Any, *, gradient: Literal[False] = ..., **options: Any) -> P
 def plan(x: Any, w: Any, *, gradient: Literal[True], **options: Any) -> GradientPlan: ...
 
 
-def plan(x: Any, w: Any, *, gradient: bool = False, **options: Any) -> Plan | GradientPlan:
+def plan(
+    x: Any, w: Any, *more: Never, gradient: bool = False, **options: Any
+) -> Plan | GradientPlan:
     """Say what ``conv`` would run for these arrays or shapes, and why; or ``conv_grad``.
 
     Parameters
@@ -51,6 +54,8 @@ def plan(x: Any, w: Any, *, gradient: bool = False, **options: Any) -> Plan | Gr
     >>> print(hwio.plan((8, 14, 14, 64), (3, 3, 64, 32), gradient=True, method="einsum").dw)
     dw  einsum: asked for by name
     """
+    if more:
+        refuse_places(plan, locals())
     if not isinstance(gradient, bool):
         rule = f"gradient={show(gradient)} is not True or False"
         raise ArgumentTypeError(word(rule, ["gradient=True plans conv_grad"], "gradient=True"))
@@ -60,6 +65,9 @@ def plan(x: Any, w: Any, *, gradient: bool = False, **options: Any) -> Plan | Gr
     check_keywords("plan", options, (*asked, "gradient"), x, w)
     with worded_for("plan", x, w):
         return problem_of(x, w, **options).plan
+
+
+hide_refused(plan)
 
 
 def _plan_back(x: Any, w: Any, options: dict[str, Any]) -> GradientPlan:

@@ -10,6 +10,7 @@ from hwio.ops.arrays import float_compute
 from hwio.ops.elsewhere import answer_as
 from hwio.ops.finish import rounded
 from hwio.ops.integers import compute_dtype, largest
+from hwio.ops.places import refuse_places
 from hwio.ops.pool_check import (
     NO_MAXIMUM,
     NO_MEAN,
@@ -44,7 +45,7 @@ Sizes = int | tuple[int, ...]
 def max_pool(
     x: Any,
     window: Sizes | None = None,
-    *,
+    *more: Never,
     stride: Sizes | None = None,
     padding: Padding = "valid",
     dilation: Sizes = 1,
@@ -117,6 +118,8 @@ def max_pool(
     >>> hwio.max_pool(np.ones((2, 5, 7, 4)), (2, 3), ceil_mode=True).shape
     (2, 3, 3, 4)
     """
+    if more:
+        refuse_places(max_pool, locals())
     if unknown:
         check_pool_keywords("max_pool", unknown, (*OPTIONS, "out", "like"))
     answer = answer_as(like)
@@ -136,7 +139,7 @@ def max_pool(
 def argmax_pool(
     x: Any,
     window: Sizes | None = None,
-    *,
+    *more: Never,
     stride: Sizes | None = None,
     padding: Padding = "valid",
     dilation: Sizes = 1,
@@ -167,6 +170,8 @@ def argmax_pool(
     >>> np.unravel_index(2, (2, 4))
     (np.int64(0), np.int64(2))
     """
+    if more:
+        refuse_places(argmax_pool, locals())
     if unknown:
         check_pool_keywords("argmax_pool", unknown, OPTIONS)
     x = pool_array(x)
@@ -182,7 +187,7 @@ def argmax_pool(
 def avg_pool(
     x: Any,
     window: Sizes | None = None,
-    *,
+    *more: Never,
     stride: Sizes | None = None,
     padding: Padding = "valid",
     dilation: Sizes = 1,
@@ -229,6 +234,8 @@ def avg_pool(
     2.0
     1.3333333333333333
     """
+    if more:
+        refuse_places(avg_pool, locals())
     if unknown:
         check_pool_keywords("avg_pool", unknown, (*OPTIONS, "count_include_pad", "out", "like"))
     answer = answer_as(like)
@@ -251,7 +258,7 @@ def lp_pool(
     x: Any,
     window: Sizes | None = None,
     p: int = 2,
-    *,
+    *more: Never,
     stride: Sizes | None = None,
     padding: Padding = "valid",
     dilation: Sizes = 1,
@@ -290,6 +297,8 @@ def lp_pool(
     >>> hwio.lp_pool(x, 2, p=1)[0, :, 0]
     array([ 7., 17.])
     """
+    if more:
+        refuse_places(lp_pool, locals())
     if unknown:
         check_pool_keywords("lp_pool", unknown, ("window", "p", *OPTIONS[1:], "out", "like"))
     answer = answer_as(like)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 
 from hwio.errors import ShapeError, word
+from hwio.ops.places import refuse_places
 from hwio.ops.pool import avg_pool, max_pool
 from hwio.ops.pool_check import check_flag, check_pool_method, pool_array
 from hwio.ops.pool_keywords import check_pool_keywords, readable
@@ -24,7 +25,7 @@ AXES_STAY = "y keeps the spatial axes, with one cell on each"
 @readable
 def global_max_pool(
     x: Any,
-    *,
+    *more: Never,
     layout: str | None = None,
     keepdims: bool = True,
     method: str = "auto",
@@ -55,6 +56,8 @@ def global_max_pool(
     >>> hwio.global_max_pool(x, keepdims=False)
     array([[10, 11]])
     """
+    if more:
+        refuse_places(global_max_pool, locals())
     if unknown:
         check_pool_keywords("global_max_pool", unknown, OPTIONS)
     return _over_all(max_pool, x, layout, keepdims, method)
@@ -63,7 +66,7 @@ def global_max_pool(
 @readable
 def global_avg_pool(
     x: Any,
-    *,
+    *more: Never,
     layout: str | None = None,
     keepdims: bool = True,
     method: str = "auto",
@@ -91,6 +94,8 @@ def global_avg_pool(
     >>> hwio.global_avg_pool(x, keepdims=False)
     array([[5., 6.]])
     """
+    if more:
+        refuse_places(global_avg_pool, locals())
     if unknown:
         check_pool_keywords("global_avg_pool", unknown, OPTIONS)
     return _over_all(avg_pool, x, layout, keepdims, method)

@@ -16,6 +16,7 @@ from hwio.errors import OptionError, RangeError, nearest, show, word
 from hwio.ops.arrays import float_compute, is_shape
 from hwio.ops.finish import rounded
 from hwio.ops.integers import largest
+from hwio.ops.places import refuse_places
 from hwio.ops.pool import PAD_COUNTS, Sizes, mean_dtype
 from hwio.ops.pool_check import (
     NO_MAXIMUM,
@@ -46,7 +47,7 @@ def max_pool_grad(
     x: Any,
     dy: Any = None,
     window: Sizes | None = None,
-    *,
+    *more: Never,
     stride: Sizes | None = None,
     padding: Padding = "valid",
     dilation: Sizes = 1,
@@ -98,6 +99,8 @@ def max_pool_grad(
     >>> hwio.max_pool_grad(x, dy, 2, ties="all")[0, :, 0]
     array([10.,  0., 20., 20.])
     """
+    if more:
+        refuse_places(max_pool_grad, locals())
     if unknown:
         check_pool_keywords("max_pool_grad", unknown, (*OPTIONS, "ties"))
     x = pool_array(x)
@@ -123,7 +126,7 @@ def avg_pool_grad(
     x: Any,
     dy: Any = None,
     window: Sizes | None = None,
-    *,
+    *more: Never,
     stride: Sizes | None = None,
     padding: Padding = "valid",
     dilation: Sizes = 1,
@@ -163,6 +166,8 @@ def avg_pool_grad(
     >>> hwio.avg_pool_grad((1, 5, 1), dy, 2)[0, :, 0]
     array([ 5.,  5., 10., 10.,  0.])
     """
+    if more:
+        refuse_places(avg_pool_grad, locals())
     if unknown:
         check_pool_keywords("avg_pool_grad", unknown, (*OPTIONS, "count_include_pad"))
     x_shape = x if is_shape(x) else pool_array(x).shape

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from textwrap import wrap
 from typing import Any, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, nearest, show, word
-from hwio.ops.keywords import FOREIGN
+from hwio.ops.keywords import FOREIGN, hide_refused
 
 OPTIONS = ("window", "stride", "padding", "dilation", "ceil_mode", "layout", "method")
 # what others call it -> what it is called here
@@ -29,14 +28,8 @@ _USUAL = {"padding": "'same'", "method": "'auto'", "ties": "'first'", "window": 
 
 
 def readable(function: _Function) -> _Function:
-    """Show a signature as it is meant: dy and a window are needed, and ``**unknown`` is only refused.
-
-    Both have to be taken all the same, so that a call with another library's words gets an answer.
-    """
-    whole = inspect.signature(function)
-    shown = [p for p in whole.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    shown = [p.replace(default=p.empty) if p.name in ("dy", "window") else p for p in shown]
-    function.__signature__ = whole.replace(parameters=shown)  # type: ignore[attr-defined]
+    """Show a signature as it is meant: dy and a window are needed, unknown keywords only refused."""
+    hide_refused(function, "dy", "window")
     return function
 
 

@@ -12,8 +12,9 @@ from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.early import check_early
 from hwio.ops.elsewhere import answer_as
-from hwio.ops.keywords import FOREIGN, OPTIONS, check_keywords, hide_unknown
+from hwio.ops.keywords import FOREIGN, OPTIONS, check_keywords, hide_refused
 from hwio.ops.options import Clip, clip_of
+from hwio.ops.places import refuse_places
 from hwio.ops.quick import Quick, QuickLaunch, not_started, quick_call
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
@@ -55,7 +56,7 @@ class Prepared:
         self._backward: dict[tuple[int, ...], Backward] = {}
 
     def __call__(
-        self, x: Any, *, out: Array | None = None, like: Any = None, **unknown: Never
+        self, x: Any, *more: Never, out: Array | None = None, like: Any = None, **unknown: Never
     ) -> Array:
         """Convolve x; what it returns is what ``hwio.conv`` would, to the bit.
 
@@ -72,6 +73,8 @@ class Prepared:
         -------
         array
         """
+        if more:
+            refuse_places(Prepared.__call__, locals())
         if unknown:
             raise ArgumentTypeError(_settled(*next(iter(unknown.items())), self.options))
         if like is not None:
@@ -106,7 +109,7 @@ class Prepared:
         return self._problem(as_array(x, "x", bfloat16=True)).plan
 
     def grad(
-        self, x: Any, dy: Any = None, *, y: Any = None, need: str = "xwb"
+        self, x: Any, dy: Any = None, *more: Never, y: Any = None, need: str = "xwb"
     ) -> tuple[Array | None, Array | None, Array | None]:
         """Go back through the layer: from dy to dx, dw and db, as ``hwio.conv_grad`` would.
 
@@ -139,6 +142,8 @@ class Prepared:
         >>> dx[0, :, 0], dw[:, 0, 0], db
         (array([ 1., -1.,  0.]), array([3., 1.]), array([1.]))
         """
+        if more:
+            refuse_places(Prepared.grad, locals())
         from hwio.ops.grad import back_operand, check_need, go_back, shape_of
 
         wanted = check_need(need)
@@ -213,8 +218,8 @@ def _restore(w: Array, b: Array | None, options: dict[str, Any]) -> Prepared:
     return Prepared(w, b, options)
 
 
-hide_unknown(Prepared.__call__)
-hide_unknown(Prepared.grad, "dy")
+hide_refused(Prepared.__call__)
+hide_refused(Prepared.grad, "dy")
 
 
 def _settled(name: str, value: Any, options: dict[str, Any]) -> str:
@@ -257,7 +262,7 @@ def check_alike(dy: tuple[int, ...], y: tuple[int, ...]) -> None:
         raise ShapeError(word(rule, ["dy holds one number for each of y"], f"dy of shape {y}"))
 
 
-def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
+def prepare(w: Any, b: Any = None, *more: Never, **options: Any) -> Prepared:
     """Pack weights once for many calls.
 
     Parameters
@@ -288,6 +293,8 @@ def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
     >>> layer(np.ones((1, 5, 7, 4), np.float32)).shape
     (1, 5, 7, 8)
     """
+    if more:
+        refuse_places(prepare, locals())
     check_keywords("prepare", options, [name for name in OPTIONS if name != "out"], w=w)
     w = as_array(w, "w", bfloat16=True).copy()
     b = None if b is None else as_array(b, "b", bfloat16=True).copy()
@@ -297,3 +304,6 @@ def prepare(w: Any, b: Any = None, **options: Any) -> Prepared:
     with worded_for("prepare", w, w):
         check_early(w, b, options)
     return Prepared(w, b, options)
+
+
+hide_refused(prepare)

@@ -12,9 +12,10 @@ from hwio.ops.canonical import x_view
 from hwio.ops.check import check_bias, check_problem
 from hwio.ops.elsewhere import answer_as
 from hwio.ops.grad import check_need, conjugate, grad_b, grad_w, grad_x, widest
-from hwio.ops.keywords import check_keywords, hide_unknown
+from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.missing import missing_dy
 from hwio.ops.options import check_flip
+from hwio.ops.places import refuse_places
 from hwio.ops.run import run
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import describe
@@ -34,7 +35,7 @@ def conv_transpose(
     x: Any,
     w: Any,
     b: Any = None,
-    *,
+    *more: Never,
     stride: int | tuple[int, ...] = 1,
     padding: Padding = "valid",
     output_padding: int | tuple[int, ...] | None = None,
@@ -108,6 +109,8 @@ def conv_transpose(
     >>> hwio.conv_transpose(x, w, stride=2, padding="same")[0, :, 0]
     array([  1.,   2.,  13.,  20., 130., 200.])
     """
+    if more:
+        refuse_places(conv_transpose, locals())
     if unknown:
         check_keywords("conv_transpose", unknown, (*TRANSPOSE_OPTIONS, "like"), x, w)
     answer = answer_as(like)
@@ -130,7 +133,7 @@ def conv_transpose_grad(
     x: Any,
     w: Any,
     dy: Any = None,
-    *,
+    *more: Never,
     stride: int | tuple[int, ...] = 1,
     padding: Padding = "valid",
     output_padding: int | tuple[int, ...] | None = None,
@@ -174,6 +177,8 @@ def conv_transpose_grad(
     >>> dx[0, :, 0], dw[:, 0, 0], db
     (array([6., 6., 6.]), array([111., 111., 111.]), array([7.]))
     """
+    if more:
+        refuse_places(conv_transpose_grad, locals())
     if unknown:
         known = (*TRANSPOSE_OPTIONS, "need")
         check_keywords("conv_transpose_grad", unknown, known, x, w)
@@ -206,8 +211,8 @@ def conv_transpose_grad(
     return dx, dw, grad_b(x_view(problem, dy)) if "b" in wanted else None
 
 
-hide_unknown(conv_transpose)
-hide_unknown(conv_transpose_grad, "dy")
+hide_refused(conv_transpose)
+hide_refused(conv_transpose_grad, "dy")
 
 
 def transposed_problem(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import isnan, prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import dask
 import dask.array as da
@@ -19,9 +19,10 @@ from hwio.interop.dask.chunks import cells_read, cut_off, fits_chunks, output_ch
 from hwio.interop.dask.task import conv_chunk, layer_of
 from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
-from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.memory import check_memory, size
 from hwio.ops.part import mixes_cells, part_unit
+from hwio.ops.places import refuse_places
 from hwio.ops.wording import worded_for
 from hwio.shapes.blocks import Block, Cells, sources
 from hwio.shapes.counts import check_int
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 ANY_SIZE = 1 << 62  # bytes: y as a whole need not fit anywhere
 
 
-def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
+def conv(x: Any, w: Any, b: Any = None, *more: Never, **options: Any) -> Any:
     """Convolve a dask array; ``hwio.conv`` comes here when one of its arrays is one.
 
     Parameters
@@ -84,6 +85,8 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     >>> float(y[0, 10, 10, 0].compute())
     27.0
     """
+    if more:
+        refuse_places(conv, locals())
     known = [name for name in OPTIONS if name != "out"]
     if options.pop("out", None) is not None:
         rule = "out= can't receive y, which is computed later: x or w is a dask array"
@@ -112,6 +115,9 @@ def conv(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     )
     y = y if problem.layout.batched else y[0]
     return y.transpose(problem.layout.y_axes)
+
+
+hide_refused(conv)
 
 
 def _planned(

@@ -15,7 +15,8 @@ from hwio.interop.moving.tflite_file import tflite_code
 from hwio.interop.moving.tflite_operators import tflite_steps
 from hwio.interop.moving.torch_layers import torch_code, torch_steps
 from hwio.interop.moving.words import FRAMEWORKS, check_framework, check_kind
-from hwio.ops.keywords import check_keywords, hide_unknown
+from hwio.ops.keywords import check_keywords, hide_refused
+from hwio.ops.places import refuse_places
 
 if TYPE_CHECKING:
     from hwio.types import Array
@@ -77,7 +78,9 @@ class MovedLayer:
         """The arguments of the step that holds w."""
         return next(step.options for step in self.steps if step.weights)
 
-    def to(self, target: str, *, in_size: int | tuple[int, ...] | None = None) -> MovedLayer:
+    def to(
+        self, target: str, *more: Never, in_size: int | tuple[int, ...] | None = None
+    ) -> MovedLayer:
         """Move on to another framework, or back.
 
         Examples
@@ -88,6 +91,8 @@ class MovedLayer:
         >>> moved.to("torch").options["padding"], bool((moved.to("torch").w == w).all())
         ((1, 1), True)
         """
+        if more:
+            refuse_places(MovedLayer.to, locals())
         target = check_framework(target, "target")
         orders = tuple(weight.order for weight in self._weights() if weight.order)
         read = Read(self._read.layers, orders, self.target, self.kind)
@@ -119,9 +124,9 @@ class MovedLayer:
 def move_layer(
     w: Any,
     b: Any = None,
-    *,
-    source: str,
-    target: str,
+    *more: Never,
+    source: str | None = None,
+    target: str | None = None,
     kind: str = "conv",
     stride: int | tuple[int, ...] = 1,
     padding: Any = "valid",
@@ -184,6 +189,8 @@ def move_layer(
       2. nn.Conv2d(in_channels=3, out_channels=64, kernel_size=(7, 7), stride=(2, 2))
       x and y are NCHW; print(moved.code) writes it as code
     """
+    if more:
+        refuse_places(move_layer, locals())
     if unknown:
         check_keywords("move_layer", unknown, _OPTIONS)
     source, target = check_framework(source, "source"), check_framework(target, "target")
@@ -195,7 +202,8 @@ def move_layer(
     return _moved(read, target, check_size(in_size, read.layers[0].space))
 
 
-hide_unknown(move_layer)
+hide_refused(MovedLayer.to)
+hide_refused(move_layer, "source", "target")
 
 
 def _moved(read: Read, target: str, in_size: tuple[int, ...] | None) -> MovedLayer:

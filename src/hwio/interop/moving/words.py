@@ -69,4 +69,5 @@ def _check(value: Any, name: str, known: Mapping[str, str], near: str | None, ma
     near = near or nearest(value, known)
     facts = [f"{many}: {', '.join(known)}"]
     fix = f"did you mean {name}={near!r}?" if near else f"{name}={next(iter(known))!r}"
-    raise OptionError(word(f"{name}={show(value)} is none of the {many}", facts, fix))
+    rule = f"{name} is missing" if value is None else f"{name}={show(value)} is none of the {many}"
+    raise OptionError(word(rule, facts, fix))

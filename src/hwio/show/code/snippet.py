@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from hwio.errors import OptionError, nearest, show, word
-from hwio.ops.keywords import check_keywords
+from hwio.ops.keywords import check_keywords, hide_refused
+from hwio.ops.places import refuse_places
 from hwio.show.case import read_case
 from hwio.show.code.jax_code import jax_code
 from hwio.show.code.numpy_code import empty_code, numpy_code
@@ -40,7 +41,13 @@ _KEYWORDS = (
 
 
 def code(
-    x: Any, w: Any, b: Any = None, *, method: str = "auto", to: str = "numpy", **options: Any
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *more: Never,
+    method: str = "auto",
+    to: str = "numpy",
+    **options: Any,
 ) -> str:
     """Write a convolution as code that needs no hwio, to paste where your arrays are.
 
@@ -81,6 +88,8 @@ def code(
     y = np.einsum("nhwcpq,pqck->nhwk", windows, w)         # (2, 3, 5, 8)
     <BLANKLINE>
     """
+    if more:
+        refuse_places(code, locals())
     to = _ALSO.get(to.lower(), to) if isinstance(to, str) else to
     if not isinstance(to, str) or to not in TARGETS:
         near = nearest(to, TARGETS)
@@ -96,6 +105,9 @@ def code(
     case = read_case(x, w, b, options, function="code", **settled)
     case = replace(case, problem=_legible(case.problem))
     return TARGETS[to](case) if prod(case.y_shape) else empty_code(case)
+
+
+hide_refused(code)
 
 
 def _legible(problem: Problem) -> Problem:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from hwio.errors import OptionError, word
+from hwio.ops.keywords import hide_refused
+from hwio.ops.places import refuse_places
 from hwio.shapes.counts import check_int, positive
 from hwio.show.compare.checks import checked_call, known_methods, listed
 from hwio.show.compare.contenders import contenders, default_w_layouts
@@ -104,7 +106,7 @@ def compare(
     x: Any,
     w: Any,
     b: Any = None,
-    *,
+    *more: Never,
     methods: Iterable[str] | str | None = None,
     x_layouts: Iterable[str] | str | None = None,
     w_layouts: Iterable[str] | str | None = None,
@@ -173,6 +175,8 @@ def compare(
     >>> sorted({row.method for row in found.rows})
     ['einsum', 'im2col', 'np.einsum', 'np.sum', 'np.tensordot', 'reshape @']
     """
+    if more:
+        refuse_places(compare, locals())
     names = known_methods(methods)
     runs = check_int(runs, "runs", 1)
     loops = None if loops is None else check_int(loops, "loops", 1)
@@ -185,8 +189,8 @@ def compare(
     _check_any(field, skipped)
     reference = reference_of(call.problem, call.x, call.w, call.b)
     with Progress(len(field) * (runs + 1), show=progress) as bar:
-        tried, more = try_each(field, reference, limit, bar.step)
-        _check_any([one.contender for one in tried], [*skipped, *more])
+        tried, late = try_each(field, reference, limit, bar.step)
+        _check_any([one.contender for one in tried], [*skipped, *late])
         timings = measure(
             [one.contender.call for one in tried],
             runs=runs,
@@ -197,7 +201,10 @@ def compare(
         )
     rows = ranked(tried, timings)
     case = _case(call, reference, options)
-    return Comparison(case, this_machine(), rows, (*skipped, *more))
+    return Comparison(case, this_machine(), rows, (*skipped, *late))
+
+
+hide_refused(compare)
 
 
 def _check_any(field: list[Contender], skipped: list[Skipped]) -> None:

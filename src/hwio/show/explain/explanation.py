@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Never
 
 from hwio.errors import ArgumentTypeError
-from hwio.ops.keywords import OPTIONS, check_keywords
+from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
+from hwio.ops.places import refuse_places
 from hwio.show.case import read_case
 from hwio.show.explain.alone import one_array
 from hwio.show.explain.explained import Explanation
@@ -21,7 +22,7 @@ def explain(
     x: Any,
     w: Any = None,
     b: Any = None,
-    *,
+    *more: Never,
     at: Any = None,
     gradient: bool = False,
     at_w: Any = None,
@@ -72,6 +73,8 @@ def explain(
     one y number = 2·1 = 2 products     3 numbers, 6 multiply-adds
     ...
     """
+    if more:
+        refuse_places(explain, locals())
     if w is None:
         raise ArgumentTypeError(one_array(x))
     if check_transposed(transposed, gradient, at_w, dy):
@@ -82,3 +85,6 @@ def explain(
     if check_gradient(gradient, at_w, dy):
         return Explanation(case, None, gradient_trace(case, dy, at, at_w))
     return Explanation(case, None if at is None else trace(case, at))
+
+
+hide_refused(explain)

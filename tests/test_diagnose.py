@@ -325,12 +325,44 @@ def test_depthwise_filters_in_turns():
     np.testing.assert_allclose(run(named, x, w), turned)
 
 
-def test_images_stored_last():
-    x, w = numbers((4, 5, 7, 2), W)
-    y = hwio.conv(x, w, layout="CHWN,HWIO->CHWN")
+IMAGES_LAST = [
+    {},
+    {"padding": "same", "flip": True},
+    {"stride": (1, 2), "dilation": (2, 1), "padding": [(2, 0), (1, 3)]},
+    {"padding": 2, "padding_mode": "reflect"},
+    {"groups": 2, "stride": 2},
+]
+
+
+@pytest.mark.parametrize("options", IMAGES_LAST, ids=str)
+def test_images_stored_last_mix_with_every_other_order(options):
+    orders = ("NHWC", "NCHW", "HWCN", "CHWN")
+    sizes = {"N": 2, "C": 4, "H": 6, "W": 7}
+    taps = {"H": 3, "W": 2, "I": 4 // options.get("groups", 1), "O": 6}
+    for x_order, w_order, y_order in product(orders, ("HWIO", "OIHW", "OHWI"), orders):
+        shapes = ([size[a] for a in order] for size, order in ((sizes, x_order), (taps, w_order)))
+        x, w = numbers(*shapes)
+        layout = f"{x_order},{w_order}->{y_order}"
+        y = hwio.conv(x, w, layout=layout, method="loop", **options)
+        assert is_listed(hwio.diagnose(x, w, y), x, w, y, layout, options), layout
+
+
+def test_images_stored_last_where_the_usual_orders_fit_too():
+    x, w = numbers((4, 5, 4, 4), W)
+    y = hwio.conv(x, w, padding=1, layout="CHWN,HWIO->NHWC")
     (reading,) = hwio.diagnose(x, w, y).readings
-    assert reading.slip.startswith("the images come last")
-    np.testing.assert_allclose(run(reading, x, w), y)
+    assert reading.call == 'hwio.conv(x, w, padding="same", layout="CHWN,HWIO->NHWC")'
+    assert reading.convert == ('x = hwio.to_layout(x, "CHWN->NHWC")',)
+    assert not hwio.diagnose(x, w, *numbers(y.shape, seed=1)).readings
+
+
+def test_a_bias_that_was_not_given_is_seen_where_images_are_stored_last():
+    x, w, b = numbers((6, 7, 4, 2), W, (8,))
+    y = hwio.conv(x, w, b, layout="HWCN,HWIO->NHWC")
+    (reading,) = hwio.diagnose(x, w, y).readings
+    assert (reading.slip, reading.layout) == (
+        "a bias was added that diagnose was not given", "HWCN,HWIO->NHWC",
+    )  # fmt: skip
 
 
 def test_every_slip_of_the_registry_is_tried_here():

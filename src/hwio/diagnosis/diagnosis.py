@@ -98,8 +98,9 @@ def diagnose(
 ) -> Diagnosis:
     """Find every convolution of x and w that makes y, or name what went wrong.
 
-    All named layouts of x, w and y are tried, with every stride, dilation, padding, padding mode,
-    number of groups and direction of the kernel that fits the shapes. Where none makes y, slips are:
+    All named layouts of x, w and y are tried, each with each, with every stride, dilation, padding,
+    padding mode, number of groups and direction of the kernel that fits the shapes; then those that
+    keep images last (HWCN, CHWN), in x, y or both. Where none makes y, slips are:
     arrays reshaped instead of transposed, axes swapped or reversed, a bias left out or added twice, a
     factor, rows cut off; then, on small arrays, every mistake of the catalogue that ``check`` knows.
 

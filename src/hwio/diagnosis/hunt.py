@@ -78,6 +78,11 @@ class Tally:
     products: int = 0
     twins: dict[Any, list[Orders]] = field(default_factory=dict)
 
+    def add(self, other: Tally) -> None:
+        """Count what another search did."""
+        for name in ("tried", "orders", "fitted", "left_out", "products"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

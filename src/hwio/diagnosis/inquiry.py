@@ -100,18 +100,12 @@ def inquire(question: Question) -> Answer:
     ----------
     question : Question
     """
-    x, w, y, _ = question.arrays
-    candidates, looked = readings(x.shape, w.shape, y.shape, given=question.given)
-    candidates = question.allowed(candidates)
-    candidates = question.biased(candidates) or candidates  # where none fits b, conv says so
-    tally, usual = Tally(tried=looked), list[Hit]()
-    hits = hunt(candidates, question.arrays, question.asked(), tally, usual)
-    found = list(_proven(question, hits, tally))
-    if found:
-        found += _other_modes(question, found, tally)
-    elif candidates:
-        found = _deeper(question, candidates, tally)
-    if not any(reading.grade for reading, _ in found):
+    tally, usual = Tally(), list[Hit]()
+    found: list[tuple[Reading, Verdict]] = []
+    for rare in (False, True):
+        if not found:
+            found = _plain(question, rare, tally, usual)
+    if not found:
         found = _slips(question, tally)
     good = [r for r, verdict in found if verdict.reproduces]
     near = [r for r, verdict in found if not verdict.reproduces]
@@ -120,6 +114,31 @@ def inquire(question: Question) -> Answer:
     near = [] if good else [r for r in near if r.grade == grades[best]]
     kept = _plain_first(good), _plain_first(near)
     return Answer(*kept, _nearest(question, usual, [*good, *near]), tally)
+
+
+def _plain(
+    question: Question, rare: bool, tally: Tally, usual: list[Hit]
+) -> list[tuple[Reading, Verdict]]:
+    """Search the usual orders of axes, or those that keep images last."""
+    x, w, y, _ = question.arrays
+    shapes = x.shape, w.shape, y.shape
+    candidates, looked = readings(*shapes, given=question.given)
+    if rare:
+        common = set(candidates)
+        candidates, looked = readings(*shapes, rare=True, given=question.given)
+        candidates = [o for o in candidates if o not in common]
+    candidates = question.allowed(candidates)
+    candidates = question.biased(candidates) or candidates  # where none fits b, conv says so
+    own = Tally()
+    hits = hunt(candidates, question.arrays, question.asked(), own, usual)
+    found = list(_proven(question, hits, own))
+    if found:
+        found += _other_modes(question, found, own)
+    elif candidates:
+        found = _deeper(question, candidates, own)
+    tally.tried = looked
+    tally.add(own)
+    return found
 
 
 def _plain_first(found: list[Reading]) -> tuple[Reading, ...]:
@@ -206,16 +225,16 @@ def _slips(question: Question, tally: Tally) -> list[tuple[Reading, Verdict]]:
             continue  # what is told of b explains it
         given = tuple(g or q for g, q in zip(change.given, question.given, strict=True))
         shapes = change.x.shape, change.w.shape, change.y.shape
-        candidates, looked = readings(*shapes, rare=change.rare, turned=change.turned,
-                                      given=(given[0], given[1], given[2]))  # fmt: skip
+        options: dict[str, Any] = {"turned": change.turned, "given": tuple(given)}
+        candidates, looked = readings(*shapes, **options)
+        if not candidates:
+            candidates, looked = readings(*shapes, rare=True, **options)
         candidates = question.biased(question.allowed(candidates))
         own = Tally(tried=looked)
         asked = question.asked(even=True, free=change.free, crop=change.crop, budget=200_000)
         arrays = (change.x, change.w, change.y, change.b)
         hits = hunt(candidates, arrays, asked, own)
-        tally.tried += looked
-        tally.fitted += own.fitted
-        tally.products += own.products
+        tally.add(own)
         for hit in islice(hits, 6):
             found += _confirmed(question, hit, change, tally)
     return _without_echoes(found)

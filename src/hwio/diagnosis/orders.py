@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import product
 from math import prod
 
-from hwio.shapes.layout import ACTIVATION_LAYOUTS, SPATIAL, WEIGHT_LAYOUTS, transpose_axes
+from hwio.shapes.layout import SPATIAL, transpose_axes
 
 Shape = tuple[int, ...]
 
@@ -97,11 +97,6 @@ class Orders:
 
 def _rank(orders: tuple[str, ...], letters: str) -> int:
     return orders.index(letters) if letters in orders else len(orders)
-
-
-def named(ndim: int) -> tuple[str, str]:
-    """Name the layouts that are tried, for words."""
-    return ", ".join(ACTIVATION_LAYOUTS[ndim]), ", ".join(WEIGHT_LAYOUTS[ndim])
 
 
 def readings(

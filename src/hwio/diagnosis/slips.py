@@ -48,7 +48,7 @@ class Change:
         What follows the call.
     given : tuple of str
         Letters of x, w and y that go with the change, empty for any.
-    free, crop, turned, rare
+    free, crop, turned
         As in ``Asked`` and ``readings``.
     """
 
@@ -65,7 +65,6 @@ class Change:
     free: str = ""
     crop: bool = False
     turned: str = ""
-    rare: bool = False
 
 
 Arrays = tuple["Array", "Array", "Array", "Array | None"]
@@ -88,15 +87,13 @@ def bias_slips(x: Array, w: Array, y: Array, b: Array | None) -> Iterator[Change
 
 
 def turned_axes(x: Array, w: Array, y: Array, b: Array | None) -> Iterator[Change]:
-    """Yield H and W swapped in w or x, and images stored last."""
+    """Yield H and W swapped in w, x or y."""
     yield Change("swapped taps", x, w, y, b,
                  _swapped_taps, _swap_back, turned="w")  # fmt: skip
     yield Change("swapped pixels", x, w, y, b,
                  lambda _: "H and W of x changed places on the way to y", turned="x")  # fmt: skip
     yield Change("swapped cells", x, w, y, b,
                  lambda _: "y has its spatial axes in the opposite order", turned="y")  # fmt: skip
-    yield Change("images last", x, w, y, b,
-                 lambda hit: f"the images come last: {hit.orders.layout}", rare=True)  # fmt: skip
 
 
 def _swapped_taps(hit: Hit) -> str:

@@ -114,6 +114,14 @@ def test_bridges_say_it_too(bridge: str) -> None:
     assert fixes(str(caught.value)) == [f"hwio.interop.{bridge}.conv(x, w, stride=2)"]
 
 
+def test_onnx_says_it_too() -> None:
+    pytest.importorskip("onnx")
+    with pytest.raises(hwio.ArgumentTypeError) as caught:
+        hwio.interop.onnx.evaluator("model.onnx", 2**30)
+    fix = "hwio.interop.onnx.evaluator('model.onnx', memory_limit=1073741824)"
+    assert fixes(str(caught.value)) == [fix]
+
+
 def channels_first(array: Any) -> Any:
     return np.ascontiguousarray(np.moveaxis(array, -1, 1))
 

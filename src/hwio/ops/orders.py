@@ -175,7 +175,7 @@ def _is_time(value: Any, rank: int) -> bool:
 _SIZES = "stride dilation window output_padding output_size in_size axis"
 _KINDS: dict[str, Callable[[Any, int], bool]] = {
     **dict.fromkeys(_SIZES.split(), _is_size),
-    **dict.fromkeys(("groups", "p", "runs", "divisor_override"), _is_int),
+    **dict.fromkeys(("groups", "p", "runs", "divisor_override", "memory_limit"), _is_int),
     **dict.fromkeys(("dy", "y", "out", "pointwise"), _is_array),
     **dict.fromkeys(("ceil_mode", "count_include_pad", "return_indices"), _is_bool),
     **dict.fromkeys(("flip", "gradient", "keepdims"), _is_bool),

@@ -69,7 +69,8 @@ def _spoken(function: Callable[..., Any]) -> str:
     module, name = function.__module__, function.__qualname__
     if name in _SPOKEN:
         return _SPOKEN[name]
-    return f"{module}.conv" if name == "conv" and ".interop." in module else f"hwio.{name}"
+    within = name in ("conv", "evaluator") and ".interop." in module
+    return f"{module if within else 'hwio'}.{name}"
 
 
 def _listed(names: list[str]) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Never
 
 from hwio.errors import FileError, HwioError, word
 from hwio.interop.onnx.operators import OPS
 from hwio.interop.onnx.reading import read_model, shortened
 from hwio.interop.onnx.running import Evaluator
+from hwio.ops.keywords import hide_refused
+from hwio.ops.places import refuse_places
 from hwio.shapes.counts import check_int
 
 __all__ = ["OPS", "Evaluator", "evaluator"]
 
 
-def evaluator(model: Any, *, memory_limit: int | None = None) -> Evaluator:
+def evaluator(model: Any, *more: Never, memory_limit: int | None = None) -> Evaluator:
     """Make an ONNX model ready to run.
 
     Parameters
@@ -58,6 +60,8 @@ def evaluator(model: Any, *, memory_limit: int | None = None) -> Evaluator:
     >>> layer.run(None, {"x": np.ones((1, 3, 5, 5), np.float32)})[0].shape
     (1, 8, 5, 5)
     """
+    if more:
+        refuse_places(evaluator, locals())
     limit = None
     if memory_limit is not None:
         limit = check_int(memory_limit, "memory_limit", 0, fix="memory_limit=2**30")
@@ -71,3 +75,6 @@ def evaluator(model: Any, *, memory_limit: int | None = None) -> Evaluator:
         raise FileError(word(f"{name} can't be run", facts)) from error
     made.memory_limit, made.weights = limit, weights
     return made
+
+
+hide_refused(evaluator)

@@ -28,7 +28,7 @@ SPINS = 10_000  # about half a millisecond of waiting before a worker sleeps
 MOST = 1024  # threads that a variable may ask for
 _SYSTEM = 768  # where the compiled half finds libc's syscall and the number of futex
 _CLAIM, _BYTES = 1024, 1152  # behind what the compiled half uses
-_CLOSED, _SCRATCH, _KEPT = 1, 2, 3  # words behind the claim
+_CLOSED, _SCRATCH, _KEPT = 1, 2, (3, 4)  # words behind the claim
 _FUTEX = {"x86_64": 202, "AMD64": 202, "aarch64": 98}
 
 
@@ -42,7 +42,7 @@ class Pool:
         self._block = np.zeros((_BYTES + 128) // 8, np.int64)
         self.state = -(-self._block.ctypes.data // 128) * 128
         # words for launch/started.py: 1 while a call is inside, 1 once closed, the address of scratch
-        # memory, the array that was made for the last large y
+        # memory, the arrays that were made for the last large y and the last large dw
         self.claim = self.state + _CLAIM
         self._claimed = self._block[(self.claim - self._block.ctypes.data) // 8 :]
         self.scratch: list[np.ndarray[Any, Any]] = []
@@ -76,11 +76,12 @@ class Pool:
             self._workers = []
 
     def retire(self) -> None:
-        """Let no started launch use this pool any more, and let go of the memory kept for y."""
+        """Let no started launch use this pool any more, and let go of the memory kept for results."""
         self._claimed[_CLOSED] = 1
-        kept = int(self._claimed[_KEPT])
-        if kept and self._claimed[0] == 0:  # else a call is inside, and drops it at its end
-            self._claimed[_KEPT] = 0
+        if self._claimed[0] != 0:  # a call is inside, and drops it at its end
+            return
+        for word in _KEPT:
+            kept, self._claimed[word] = int(self._claimed[word]), 0
             ctypes.pythonapi.Py_DecRef(ctypes.c_void_p(kept))
 
     def _tell_futex(self) -> bool:

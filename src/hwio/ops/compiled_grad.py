@@ -29,7 +29,7 @@ def compiled_dx(
     What it packs of w is kept in ``packs``.
     """
     geo, mode = problem.geometry, problem.padding_mode
-    name = _chosen(problem, _kind(dy), "dx")
+    name = chosen(problem, _kind(dy), "dx")
     if name is None:
         return None
     whole = geo
@@ -52,7 +52,7 @@ def compiled_dx(
 def compiled_dw(problem: Backward, x: Array, dy: Array) -> Array | None:
     """Compute dw (*kernel, i, o) of x (n, *in, c) and dy (n, *out, o); None where NumPy serves."""
     geo, mode = problem.geometry, problem.padding_mode
-    name = _chosen(problem, _kind(dy), "dw")
+    name = chosen(problem, _kind(dy), "dw")
     if name is None:
         return None
     kernel = name
@@ -68,7 +68,7 @@ def compiled_dw(problem: Backward, x: Array, dy: Array) -> Array | None:
     return _tried(run)
 
 
-def _chosen(problem: Backward, kind: str, of: str) -> str | None:
+def chosen(problem: Backward, kind: str, of: str) -> str | None:
     """Return the kernel that was asked for by name, or else what the planner takes."""
     geo, named = problem.geometry, problem.kernel(of)
     if named is None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hwio.ops.backward import Backward
+    from hwio.ops.quick_grad import QuickGrads
     from hwio.planner.plan import Plan
     from hwio.types import Array
 
@@ -54,6 +55,7 @@ class Prepared:
         self._start: Callable[[Any], Array | None] = not_started  # for the last x's shape
         self._packs: dict[Any, Any] = {}
         self._backward: dict[tuple[int, ...], Backward] = {}
+        self._grads: dict[str, QuickGrads | None] = {}  # for the last shape, by what is wanted
 
     def __call__(
         self, x: Any, *more: Never, out: Array | None = None, like: Any = None, **unknown: Never
@@ -145,8 +147,14 @@ class Prepared:
         if more:
             refuse_places(Prepared.grad, locals())
         from hwio.ops.grad import back_operand, check_need, go_back, shape_of
+        from hwio.ops.quick_grad import quick_grads
 
         wanted = check_need(need)
+        quick = self._grads.get(wanted)
+        if quick is not None and y is None and not HERE.alone:
+            found = quick(x, dy)
+            if found is not None:
+                return found
         given, x = x, back_operand(x, "x", wanted)
         dy = None if dy is None else as_array(dy, "dy")
         options = {name: self.options[name] for name in _SHAPING if name in self.options}
@@ -157,7 +165,10 @@ class Prepared:
                 check_alike(dy.shape, y.shape)
                 dy = stopped(dy, y, clip_of(self.options["activation"], y.dtype))
             limit = self.options.get("memory_limit")
-            return go_back(problem, x, self.w, dy, wanted, options, limit, self._packs)
+            grads = go_back(problem, x, self.w, dy, wanted, options, limit, self._packs)
+            if self.options.get("activation") is None and limit is None:
+                self._grads[wanted] = quick_grads(problem, x, self.w, dy, wanted, self._packs)
+            return grads
 
     def _output(self, x: Any, y: Any) -> Array:
         """Return y, computed again where it was not given."""

@@ -15,7 +15,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from hwio.engine.fields import AT
-from hwio.engine.intrinsics import I64, at, load_int
+from hwio.engine.intrinsics import I64, at, clear, load_int
 from hwio.engine.kernels.cells import fill_cells
 from hwio.engine.kernels.depthwise import Taps
 from hwio.engine.kernels.emit import Emitter, Tile, call_apart, number
@@ -142,6 +142,9 @@ def make_dw_depthwise(tile: Tile, taps: Taps):
         filters, dy_step = load_int(a + FILTERS), load_int(a + DY_STEP)
         dw_step = load_int(a + DW_STEP)
         sums = load_int(a + DW) + segment * kernel_rows * kernel_w * dw_step
+        own = part * panel_group * nr * size
+        for tap in range(kernel_rows * kernel_w):
+            clear(sums + tap * dw_step + own, min(dw_step - own, panel_group * nr * size))
         for row in range(first, last):
             fill_cells(a, load_int(a + X), table, row, cells)
             for panel in range(part * panel_group, min(panels, (part + 1) * panel_group)):

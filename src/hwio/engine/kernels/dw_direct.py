@@ -174,7 +174,7 @@ def make_dw_direct(kind: str, lanes: int, mr: int, nrv: int):
         dy_step, dw_step = load_int(a + DY_STEP), load_int(a + DW_STEP)
         dy = load_int(a + DY) + (group * filters + panel * nr) * size
         dw = load_int(a + DW) + (group * panels + panel) * nr * size
-        x = load_int(a + X) + group * load_int(a + GROUP_BYTES)
+        x, zeros = load_int(a + X) + group * load_int(a + GROUP_BYTES), load_int(a + ZEROS)
         packed = load_int(a + SCRATCH) + thread * load_int(a + SCRATCH_STEP)  # (chunk, nr)
         table = packed + chunk * nr * size  # (tap, chunk)
 
@@ -191,7 +191,9 @@ def make_dw_direct(kind: str, lanes: int, mr: int, nrv: int):
                     continue
                 for v in range(columns // lanes):
                     copy_vector(here + v * vector, there + v * vector)
-                done = columns // lanes * vector  # what follows the last filter meets nobody
+                done = columns // lanes * vector
+                for v in range(columns // lanes, nrv):  # old numbers there could be subnormal: slow
+                    copy_vector(zeros, there + v * vector)
                 copy(here + done, there + done, columns * size - done)
             fill_taps(a, x, table, first, rows, first_tap, last_tap)
             for strip in range(first_strip, last_strip):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,13 +13,16 @@ from hwio.engine.cpu import processor
 from hwio.engine.fields import AT, FIELDS
 from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import axes, geometry_fields, three
-from hwio.engine.launch.task import Launch
+from hwio.engine.launch.started import started
+from hwio.engine.launch.task import Launch, Task
 from hwio.engine.margins import merges, table_bytes
-from hwio.engine.pack import aligned
+from hwio.engine.pack import address, aligned
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, dw_depthwise_block, dw_direct_block
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
 
@@ -27,7 +30,7 @@ CHUNK = 256  # pixels whose x and dy stay near while all strips meet them
 LONE_CHUNK = 64  # the same where one tap meets them once: then rows of x far apart crowd the cache
 SEGMENTS = 16  # of output rows, for depthwise: as many sums are added at the end
 
-_X, _DY, _DW, _ZEROS, _SCRATCH = (AT[name] // 8 for name in ("x", "y", "w", "zeros", "scratch"))
+_DW, _ZEROS = (AT[name] // 8 for name in ("w", "zeros"))
 
 
 def run(kernel: str, x: Array, dy: Array, geo: Geometry) -> Array:
@@ -35,21 +38,51 @@ def run(kernel: str, x: Array, dy: Array, geo: Geometry) -> Array:
 
     Both are contiguous, and of one dtype, f4 or f8.
     """
-    workers, kind = pool(), x.dtype.str[1:]
-    if kernel == "dw_depthwise":
-        launch, rows = depthwise_launch(geo, kind, workers.threads)
-    else:
-        launch, rows = direct_launch(geo, kind, workers.threads)
-        if merges(geo, "direct"):
-            x = _with_margins(x, geo)
-    dw: Array = aligned(rows, x.dtype, zero=kernel == "dw_depthwise")
-    zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, x.dtype)
-    # zeros: what lies behind the last filter takes part, and subnormal numbers would be slow
-    scratch = aligned((workers.threads * launch.scratch,), np.int64, zero=True)
-    fields = launch.fields.copy()
-    fields[_X], fields[_DY], fields[_DW] = x.ctypes.data, dy.ctypes.data, dw.ctypes.data
-    fields[_ZEROS], fields[_SCRATCH] = zeros.ctypes.data, scratch.ctypes.data
-    workers.run(workers.state, launch.function, fields.ctypes.data, launch.tasks)
+    if kernel == "dw_direct" and merges(geo, "direct"):
+        x = _with_margins(x, geo)
+    task, rows = _task(kernel, geo, x.dtype)
+    dw = aligned(rows, x.dtype)
+    task(x, dy, ((_DW, dw),))
+    return _finished(kernel, dw, geo)
+
+
+def started_dw(
+    kernel: str, geo: Geometry, dtype: np.dtype[Any]
+) -> Callable[[Array, Array], Array | None] | None:
+    """Return a function of contiguous x and dy that does the same; see ``started``.
+
+    It returns None, and has done nothing, where it can't serve.
+    """
+    if kernel == "dw_direct" and merges(geo, "direct"):
+        return None
+    task, rows = _task(kernel, geo, dtype)
+    whole = kernel == "dw_direct" and prod(rows) == prod(geo.w_shape)
+    start = started(task, geo.x_shape, geo.w_shape if whole else rows, dtype, dy_shape=geo.y_shape)
+    if start is None or whole:
+        return start
+
+    def call(x: Array, dy: Array) -> Array | None:
+        dw = start(x, dy)
+        return None if dw is None else _finished(kernel, dw, geo)
+
+    return call
+
+
+def _task(kernel: str, geo: Geometry, dtype: np.dtype[Any]) -> tuple[Task, tuple[int, ...]]:
+    """Return the launch, and the shape that it gives dw."""
+    kind = dtype.str[1:]
+    launch_of = depthwise_launch if kernel == "dw_depthwise" else direct_launch
+    zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, dtype)
+
+    def tell(fields: Array) -> None:
+        fields[_ZEROS] = address(zeros)
+
+    task = Task(lambda threads: launch_of(geo, kind, threads)[0], tell, zeros)
+    return task, launch_of(geo, kind, pool().threads)[1]
+
+
+def _finished(kernel: str, dw: Array, geo: Geometry) -> Array:
+    """Return dw (*kernel, i, o) of what the kernel wrote."""
     if kernel == "dw_depthwise":
         dw = dw.sum(0)[:, : geo.out_channels]  # (taps, c)
     else:

@@ -26,6 +26,7 @@ from hwio.engine.pack import aligned, pack_bias
 from hwio.engine.threads import pool
 
 if TYPE_CHECKING:
+    from hwio.engine.launch.task import Task
     from hwio.engine.tiles import Block
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
@@ -79,46 +80,89 @@ def run(
         None where a weight is not finite: the zeros around dy would make NaN of it.
     """
     w = np.ascontiguousarray(w)
-    if kernel == "depthwise":
-        return _widened(dy, w, geo)
-    if together(geo):
+    if kernel == "direct" and together(geo):
         return run_together(dy, w, geo)
     packs = {} if packs is None else packs
-    phases = phases_of(geo)
-    whole = len(phases) == 1 and phases[0].geometry.out_size == geo.in_size
-    dx: Array | None = None if whole else np.zeros(geo.x_shape, dy.dtype)
-    for phase in phases:
+    if in_one(kernel, geo):
+        task = task_of(kernel, w, geo, packs)
+        if task is None:
+            return None
+        dx = spatial.room(geo.x_shape, dy.dtype)
+        task(dy, dx)
+        return dx
+    dx = np.zeros(geo.x_shape, dy.dtype)
+    for phase in phases_of(geo):
         one = phase.geometry
-        block = spatial.block_of("direct", one, dy.dtype.str[1:])
-        key = "dx", block, phase.taps
-        packed = packs[key] if key in packs else _packed(block, w, one, phase.taps)
+        packed = _kept(w, phase, packs)
         if packed is None:
             return None
-        packs[key] = packed
         seen = np.ascontiguousarray(dy[(slice(None), *phase.seen)])
         part = spatial.room(one.y_shape, dy.dtype)
         spatial.run(packed, seen, one, None, part)
-        if dx is None:
-            return part
         dx[(slice(None), *phase.cells)] = part
     return dx
 
 
-def _widened(dy: Array, w: Array, geo: Geometry) -> Array | None:
-    """Compute depthwise dx: one convolution of dy, thought of with zeros between its cells.
+def in_one(kernel: str, geo: Geometry) -> bool:
+    """Tell whether one launch reads all of dy and writes all of dx."""
+    if kernel == "depthwise":
+        return True
+    if together(geo) or len(phases_of(geo)) != 1:
+        return False
+    one = phases_of(geo)[0].geometry
+    return one.out_size == geo.in_size and one.in_size == geo.out_size
+
+
+def task_of(kernel: str, w: Array, geo: Geometry, packs: Packs) -> Task | None:
+    """Return that launch, of dy and dx; None where a weight is not finite.
+
+    Parameters
+    ----------
+    kernel, w, geo
+        As above, ``in_one`` holds, and w is contiguous.
+    packs : dict
+        Keeps turned and packed weights.
+    """
+    if kernel == "depthwise":
+        return _widened(w, geo, packs)
+    (phase,) = phases_of(geo)
+    packed = _kept(w, phase, packs)
+    if packed is None:
+        return None
+    one, kind = phase.geometry, w.dtype
+    # only how they lie matters: no images, no memory
+    dy, dx = (np.empty((0, *shape[1:]), kind) for shape in (one.x_shape, one.y_shape))
+    return spatial.ready(packed, dy, one, None, dx)
+
+
+def _kept(w: Array, phase: Phase, packs: Packs) -> spatial.Packed | None:
+    """Return the weights of a phase, packed now or before."""
+    block = spatial.block_of("direct", phase.geometry, w.dtype.str[1:])
+    key = "dx", block, phase.taps
+    packed: spatial.Packed | None = packs.get(key)
+    if packed is None:
+        packed = _packed(block, w, phase.geometry, phase.taps)
+    if packed is not None:
+        packs[key] = packed
+    return packed
+
+
+def _widened(w: Array, geo: Geometry, packs: Packs) -> Task | None:
+    """Return depthwise dx: one convolution of dy, thought of with zeros between its cells.
 
     The stride squared as many products, but one launch and no phase to put in its place.
     """
-    if not np.isfinite(w).all():
-        return None
     one = _wide_geometry(geo)
-    block = spatial.block_of("depthwise", one, dy.dtype.str[1:])
-    turned = w[(slice(None, None, -1),) * geo.ndim]
-    packed = spatial.pack("depthwise", block, turned, None, one, w.dtype)
-    dx = spatial.room(one.y_shape, dy.dtype)
+    block = spatial.block_of("depthwise", one, w.dtype.str[1:])
+    key = "dx", block
+    if key not in packs:
+        if not np.isfinite(w).all():
+            return None
+        turned = w[(slice(None, None, -1),) * geo.ndim]
+        packs[key] = spatial.pack("depthwise", block, turned, None, one, w.dtype)
+    dy, dx = (np.empty((0, *shape[1:]), w.dtype) for shape in (one.x_shape, one.y_shape))
     zeros, ends = np.zeros(geo.out_channels + 64, w.dtype), spatial.ends_of(None, w.dtype)
-    spatial.starter(packed, one, dy, dx, zeros, ends, geo.step)(dy, dx)
-    return dx
+    return spatial.starter(packs[key], one, dy, dx, zeros, ends, geo.step)
 
 
 @lru_cache(maxsize=256)

@@ -30,8 +30,6 @@ from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, depthwise_block, direct_block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
 
@@ -264,9 +262,7 @@ def run(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y
         ready(packed, x, geo, clip, y)(x, y)
 
 
-def ready(
-    packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array
-) -> Callable[[Array, Array], None]:
+def ready(packed: Packed, x: Array, geo: Geometry, clip: tuple[Any, Any] | None, y: Array) -> Task:
     """Return a function of any x and y that lie in memory as these do."""
     zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, x.dtype)
     return starter(packed, geo, x, y, zeros, ends_of(clip, x.dtype))
@@ -286,7 +282,7 @@ def starter(
     zeros: Array,
     ends: Array,
     widen: tuple[int, ...] = (),
-) -> Callable[[Array, Array], None]:
+) -> Task:
     """Return what lets the pool fill y; every array lies as the kernel reads it.
 
     The depthwise kernel can think of x as ``widen`` times as wide, with zeros between its cells.

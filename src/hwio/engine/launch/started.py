@@ -64,11 +64,22 @@ def started(
     y_shape: tuple[int, ...],
     dtype: np.dtype[Any],
     weights: Weights | None = None,
+    dy_shape: tuple[int, ...] = (),
 ) -> Callable[..., Array | None] | None:
-    """Return the function of x, or of (x, w, b) where ``weights`` says how; None where there is none.
+    """Return the function of x, of (x, w, b) or of (x, dy); None where there is none.
 
-    x (n, *in, c) and y (n, *out, o) are contiguous. Of w and b nothing is compared: they must lie in
-    memory as those did that the caller has seen.
+    Parameters
+    ----------
+    task : Task
+    x_shape, y_shape : tuple of int
+        Of x (n, *in, c) and of what is made, y (n, *out, o) or dw; both contiguous.
+    dtype : numpy.dtype
+        Of both.
+    weights : Weights, optional
+        How w and b are packed at each call. Of them nothing is compared: they must lie in memory as
+        those did that the caller has seen.
+    dy_shape : tuple of int, optional
+        Of dy (n, *out, o), contiguous, where dw is made.
     """
     functions, workers = _functions(), pool()
     if functions is None or len(x_shape) > MOST_AXES or dtype not in _DTYPES or HERE.alone:
@@ -88,12 +99,14 @@ def started(
         "tasks": launch.tasks,
         "let_go": int(launch.tasks > 1 or weights is not None),  # packing needs it
         "axes": len(x_shape),
+        "y_axes": len(y_shape),
         "descr": id(_DTYPES[dtype]),
         "y_bytes": prod(y_shape) * dtype.itemsize + LINE,
         "flags": address(flags),
         "flag_count": task.flags,
         **{f"x{n}": size for n, size in enumerate(x_shape)},
         **{f"y{n}": size for n, size in enumerate(y_shape)},
+        **{f"dy{n}": size for n, size in enumerate(dy_shape)},
     }
     if first is not None:
         words |= {
@@ -118,7 +131,8 @@ def started(
     if task.flags:
         head[(BEHIND + AT["flags"]) // 8] = address(flags)
     keeps = (task, flags, workers, packing, weights, first)
-    return builtin(_entry(weights is not None), "start", head, keeps)
+    form = "plain" if weights else "back" if dy_shape else "x"
+    return builtin(_entry(form), "start", head, keeps)
 
 
 def _reserve(workers: Pool, words: int) -> bool:
@@ -133,11 +147,11 @@ def _reserve(workers: Pool, words: int) -> bool:
     return True
 
 
-@lru_cache(maxsize=2)
-def _entry(plain: bool) -> int:
-    name = "start_plain" if plain else "start"
+@lru_cache(maxsize=3)
+def _entry(form: str) -> int:
+    name = f"start_{form}"
     with _LOCK:
-        return load(compile_ir(started_ir(name, plain=plain)), name)
+        return load(compile_ir(started_ir(name, form)), name)
 
 
 @lru_cache(maxsize=1)

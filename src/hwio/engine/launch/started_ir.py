@@ -1,5 +1,8 @@
 """The code of a started launch, as LLVM IR: what it compares, makes, runs and gives back.
 
+It has three forms: a function of x; of x, w and b, which are packed at each call ("plain"); and of x
+and dy, which makes dw ("back").
+
 Its self is an array of 64-bit integers, HEAD before the fields of a launch. It uses the pool's own
 scratch memory and its own fields, so one call at a time may be inside: the pool's claim says which.
 The claim is taken and left with the interpreter lock held.
@@ -19,7 +22,8 @@ HEAD = (
     "claim",  # address of the pool's words: claimed, closed, scratch
     "state", "run", "kernel", "tasks",  # what the pool is given
     "let_go",  # whether to let go of the interpreter lock
-    "axes", "descr", "type",  # what x must be
+    "axes", "descr", "type",  # what x, and dy, must be
+    "y_axes",
     "bytes_descr", "y_bytes",  # of the memory behind y
     "new", "set_base", "refer", "drop", "save", "restore",  # functions of CPython and NumPy
     "none",
@@ -28,7 +32,7 @@ HEAD = (
     "first", "first_tasks", "first_fields",  # what is done with x beforehand; 0 where nothing is
     "first_at",  # where in the scratch memory it puts that
     "bias", "bias_bytes",  # where b is copied to; 0 where there is none
-    *(f"x{n}" for n in range(MOST_AXES)), *(f"y{n}" for n in range(MOST_AXES)),  # sizes
+    *(f"{name}{n}" for name in ("x", "y", "dy") for n in range(MOST_AXES)),  # sizes
 )  # fmt: skip
 SINGLE = HEAD[: HEAD.index("x0")]
 HEAD_AT = {name: 8 * n for n, name in enumerate(HEAD)}
@@ -38,29 +42,32 @@ PACKING_AT = {name: 8 * n for n, name in enumerate(PACKING_FIELDS)}
 TYPE, AXES, SIZES, DESCR, FLAGS = 8, 24, 32, 56, 64
 PLAIN = 0x101  # flags: contiguous in C's order, aligned
 OWN = 0x501  # and writeable
+KEPT = {"x": 24, "plain": 24, "back": 32}  # behind the claim, where the last large result is kept
 POINTERS = ("new", "set_base", "refer", "drop", "save", "restore", "run", "type", "descr",
             "bytes_descr", "none", "claim", "flags", "packing", "bias", "first_fields")  # fmt: skip
 
 
-def started_ir(name: str, *, plain: bool) -> str:
-    """Write the function of x, or of (x, w, b) where ``plain``."""
-    after = "weights" if plain else "take"
+def started_ir(name: str, form: str) -> str:
+    """Write the function of one form: "x", "plain" or "back"."""
+    plain, back = form == "plain", form == "back"
+    after_x = {"x": "take", "plain": "weights", "back": "second"}[form]
     return f"""
 define ptr @{name}(ptr %self, ptr %arguments, i64 %count) {{
-{_begin(3 if plain else 1)}
-{_compare(after)}
+{_begin({"x": 1, "plain": 3, "back": 2}[form])}
+{_compare("x", after_x)}
 {_WEIGHTS if plain else ""}
+{_SECOND + _compare("dy", "take") if back else ""}
 {_TAKE}
-{_make(_OPERANDS if plain else "")}
+{_make("w" if back else "y", KEPT[form], _OPERANDS if plain else _DY if back else "")}
 {_run(_PACK if plain else "", _DROP if plain else "")}
-{_END}
+{_end()}
 {_FAILED_PACKING if plain else ""}
 }}
 """
 
 
 def _begin(count: int) -> str:
-    """Load the head; decline whatever is no array."""
+    """Load the head; decline another number of arguments."""
     words = "".join(
         f"""
   %{name}_word = getelementptr i8, ptr %head, i64 {HEAD_AT[name]}
@@ -76,50 +83,53 @@ entry:
   %closed_at = getelementptr i8, ptr %claim_to, i64 8
   %scratch_at = getelementptr i8, ptr %claim_to, i64 16
   %axes_32 = trunc i64 %axes to i32
+  %y_axes_32 = trunc i64 %y_axes to i32
   %x_sizes = getelementptr i8, ptr %head, i64 {HEAD_AT["x0"]}
   %y_sizes = getelementptr i8, ptr %head, i64 {HEAD_AT["y0"]}
+  %dy_sizes = getelementptr i8, ptr %head, i64 {HEAD_AT["dy0"]}
   %fields = getelementptr i8, ptr %head, i64 {BEHIND}
-  %type_at = getelementptr i8, ptr %x, i64 {TYPE}
-  %its_type = load i64, ptr %type_at
   %right_count = icmp eq i64 %count, {count}
-  %right_type = icmp eq i64 %its_type, %type
-  %is_array = and i1 %right_count, %right_type
-  br i1 %is_array, label %compare, label %decline"""
+  br i1 %right_count, label %look_at_x, label %decline
+look_at_x:"""
 
 
-def _compare(after: str) -> str:
-    """Decline an x of another dtype or shape, or one that is not contiguous and aligned."""
+def _compare(n: str, after: str) -> str:
+    """Decline what is no array, has another dtype or shape, or is not contiguous and aligned."""
     return f"""
-compare:
-  %descr_at = getelementptr i8, ptr %x, i64 {DESCR}
-  %its_descr = load i64, ptr %descr_at
-  %axes_at = getelementptr i8, ptr %x, i64 {AXES}
-  %its_axes = load i32, ptr %axes_at
-  %its_flags_at = getelementptr i8, ptr %x, i64 {FLAGS}
-  %its_flags = load i32, ptr %its_flags_at
-  %its_plain = and i32 %its_flags, {PLAIN}
-  %right_descr = icmp eq i64 %its_descr, %descr
-  %right_axes = icmp eq i32 %its_axes, %axes_32
-  %right_flags = icmp eq i32 %its_plain, {PLAIN}
-  %right_kind = and i1 %right_descr, %right_axes
-  %right_array = and i1 %right_kind, %right_flags
-  %sizes_at = getelementptr i8, ptr %x, i64 {SIZES}
-  %its_sizes = load ptr, ptr %sizes_at
-  br i1 %right_array, label %size, label %decline
-size:
-  %axis = phi i64 [0, %compare], [%next_axis, %next_size]
-  %more_axes = icmp ult i64 %axis, %axes
-  br i1 %more_axes, label %compare_size, label %{after}
-compare_size:
-  %its_size_at = getelementptr i64, ptr %its_sizes, i64 %axis
-  %its_size = load i64, ptr %its_size_at
-  %our_size_at = getelementptr i64, ptr %x_sizes, i64 %axis
-  %our_size = load i64, ptr %our_size_at
-  %right_size = icmp eq i64 %its_size, %our_size
-  br i1 %right_size, label %next_size, label %decline
-next_size:
-  %next_axis = add i64 %axis, 1
-  br label %size"""
+  %{n}_type_at = getelementptr i8, ptr %{n}, i64 {TYPE}
+  %{n}_its_type = load i64, ptr %{n}_type_at
+  %{n}_right_type = icmp eq i64 %{n}_its_type, %type
+  br i1 %{n}_right_type, label %{n}_compare, label %decline
+{n}_compare:
+  %{n}_descr_at = getelementptr i8, ptr %{n}, i64 {DESCR}
+  %{n}_its_descr = load i64, ptr %{n}_descr_at
+  %{n}_axes_at = getelementptr i8, ptr %{n}, i64 {AXES}
+  %{n}_its_axes = load i32, ptr %{n}_axes_at
+  %{n}_its_flags_at = getelementptr i8, ptr %{n}, i64 {FLAGS}
+  %{n}_its_flags = load i32, ptr %{n}_its_flags_at
+  %{n}_its_plain = and i32 %{n}_its_flags, {PLAIN}
+  %{n}_right_descr = icmp eq i64 %{n}_its_descr, %descr
+  %{n}_right_axes = icmp eq i32 %{n}_its_axes, %axes_32
+  %{n}_right_flags = icmp eq i32 %{n}_its_plain, {PLAIN}
+  %{n}_right_kind = and i1 %{n}_right_descr, %{n}_right_axes
+  %{n}_right_array = and i1 %{n}_right_kind, %{n}_right_flags
+  %{n}_sizes_at = getelementptr i8, ptr %{n}, i64 {SIZES}
+  %{n}_its_sizes = load ptr, ptr %{n}_sizes_at
+  br i1 %{n}_right_array, label %{n}_size, label %decline
+{n}_size:
+  %{n}_axis = phi i64 [0, %{n}_compare], [%{n}_next_axis, %{n}_next_size]
+  %{n}_more_axes = icmp ult i64 %{n}_axis, %axes
+  br i1 %{n}_more_axes, label %{n}_compare_size, label %{after}
+{n}_compare_size:
+  %{n}_its_size_at = getelementptr i64, ptr %{n}_its_sizes, i64 %{n}_axis
+  %{n}_its_size = load i64, ptr %{n}_its_size_at
+  %{n}_our_size_at = getelementptr i64, ptr %{n}_sizes, i64 %{n}_axis
+  %{n}_our_size = load i64, ptr %{n}_our_size_at
+  %{n}_right_size = icmp eq i64 %{n}_its_size, %{n}_our_size
+  br i1 %{n}_right_size, label %{n}_next_size, label %decline
+{n}_next_size:
+  %{n}_next_axis = add i64 %{n}_axis, 1
+  br label %{n}_size"""
 
 
 _WEIGHTS = f"""
@@ -131,6 +141,11 @@ weights:
   %w_plain = and i32 %w_flags, {PLAIN}
   %right_w = icmp eq i32 %w_plain, {PLAIN}
   br i1 %right_w, label %take, label %decline"""
+
+_SECOND = """
+second:
+  %dy_given = getelementptr i8, ptr %arguments, i64 8
+  %dy = load ptr, ptr %dy_given"""
 
 _TAKE = """
 take:
@@ -164,11 +179,11 @@ def _store(what: str, field: str) -> str:
   store i64 {what}, ptr %{field}_field"""
 
 
-def _make(operands: str) -> str:
-    """Make y and tell the fields where everything lies."""
+def _make(field: str, kept: int, operands: str) -> str:
+    """Make y, or dw, and tell the fields where everything lies."""
     return f"""
 make:
-  %kept_at = getelementptr i8, ptr %claim_to, i64 24
+  %kept_at = getelementptr i8, ptr %claim_to, i64 {kept}
   %kept = load ptr, ptr %kept_at
   %none_kept = icmp eq ptr %kept, null
   br i1 %none_kept, label %fresh, label %look_at_kept
@@ -226,17 +241,21 @@ view:
   %y_begin = and i64 %y_beyond, -{LINE}
   %y_data = inttoptr i64 %y_begin to ptr
   call void %refer_to(ptr %descr_to)
-  %y = call ptr %new_to(ptr %type_to, ptr %descr_to, i32 %axes_32, ptr %y_sizes, ptr null, ptr %y_data, i32 {OWN}, ptr null)
+  %y = call ptr %new_to(ptr %type_to, ptr %descr_to, i32 %y_axes_32, ptr %y_sizes, ptr null, ptr %y_data, i32 {OWN}, ptr null)
   %no_y = icmp eq ptr %y, null
   br i1 %no_y, label %fail_after, label %hold
 hold:
   %held = call i32 %set_base_to(ptr %y, ptr %y_memory)
   %x_data_at = getelementptr i8, ptr %x, i64 {DATA}
   %x_data = load i64, ptr %x_data_at
-  %scratch = load i64, ptr %scratch_at{_store("%x_data", "x")}{_store("%y_begin", "y")}{_store("%scratch", "scratch")}
+  %scratch = load i64, ptr %scratch_at{_store("%x_data", "x")}{_store("%y_begin", field)}{_store("%scratch", "scratch")}
   %given = ptrtoint ptr %fields to i64{operands}
   br label %go"""
 
+
+_DY = f"""
+  %dy_data_at = getelementptr i8, ptr %dy, i64 {DATA}
+  %dy_data = load i64, ptr %dy_data_at{_store("%dy_data", "y")}"""
 
 # w's own address, or that of packed weights; b, number by number
 _OPERANDS = f"""
@@ -326,15 +345,22 @@ sound:
   br label %flag"""
 
 
-_END = """
+def _end() -> str:
+    """Give y back; a pool that was closed meanwhile keeps nothing."""
+    drops = "".join(
+        f"""
+  %place_{at} = getelementptr i8, ptr %claim_to, i64 {at}
+  %last_{at} = load ptr, ptr %place_{at}
+  store ptr null, ptr %place_{at}
+  call void %drop_to(ptr %last_{at})"""
+        for at in sorted(set(KEPT.values()))
+    )
+    return f"""
 finish:
   %closed_since = load i64, ptr %closed_at
   %kept_on = icmp eq i64 %closed_since, 0
   br i1 %kept_on, label %give, label %let_go_of_kept
-let_go_of_kept:
-  %last_kept = load ptr, ptr %kept_at
-  store ptr null, ptr %kept_at
-  call void %drop_to(ptr %last_kept)
+let_go_of_kept:{drops}
   br label %give
 give:
   store atomic i64 0, ptr %claim_to seq_cst, align 8
@@ -354,6 +380,7 @@ fail_after:
 fail:
   store atomic i64 0, ptr %claim_to seq_cst, align 8
   ret ptr null"""
+
 
 _FAILED_PACKING = """
 fail_packing:

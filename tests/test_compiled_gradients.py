@@ -42,6 +42,11 @@ BITS = [
     Case("stride 2", (2, 17, 19, 20), (3, 3, 20, 40), {"padding": 1, "stride": 2}),
     Case("first layer", (2, 30, 31, 3), (7, 7, 3, 16), {"padding": 3, "stride": 2}),
     Case("groups", (2, 17, 19, 20), (3, 3, 5, 40), {"padding": 1, "groups": 4}),
+    Case("1x1, segments", (2, 40, 33, 20), (1, 1, 20, 40)),
+    Case("3x3, segments, last panel not full", (2, 30, 39, 19), (3, 3, 19, 37), {"padding": 1}),
+    Case("1x1, cells far apart", (2, 9, 15, 600), (1, 1, 600, 40)),
+    Case("2x2, cells far apart", (2, 9, 10, 521), (2, 2, 521, 70)),
+    Case("1x1, stride 2", (2, 17, 19, 40), (1, 1, 40, 33), {"stride": 2, "padding": 1}),
     Case("depthwise", (2, 17, 19, 70), (3, 3, 1, 70), {"padding": 1, "groups": 70}),
     Case("depthwise, stride 2", (2, 17, 19, 7), (5, 5, 1, 7), {"groups": 7, "stride": 2}),
 ]
@@ -51,7 +56,7 @@ BITS = [
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [*CASES, *BITS], ids=str)
 def test_kernels_equal_the_readable_ways(case, dtype, started):
     x, w, dy = drawn(case, np.dtype(dtype), most=4)
     got = hwio.conv_grad(x, w, dy, need="xw", **case.options)

@@ -25,13 +25,13 @@ KERNEL_CASES = [
 def ran(monkeypatch):
     """Return the names of the kernels that a call takes, as they are chosen."""
     names = {}
-    real = compiled_grad._chosen
+    real = compiled_grad.chosen
 
     def noted(problem, kind, of):
         names[of] = real(problem, kind, of)
         return names[of]
 
-    monkeypatch.setattr(compiled_grad, "_chosen", noted)
+    monkeypatch.setattr(compiled_grad, "chosen", noted)
     return names
 
 

@@ -272,8 +272,8 @@ def test_slips_break_the_bounds(case):
 NOT_FINITE = {
     "Inf in dy": lambda x, w, dy: dy.__setitem__((0, 1, 1, 0), np.inf),
     "NaN in dy": lambda x, w, dy: dy.__setitem__((0, 0, 2, -1), np.nan),
-    "Inf in w": lambda x, w, dy: w.__setitem__((0, 1, 0, 1), np.inf),
-    "NaN in w": lambda x, w, dy: w.__setitem__((1, 0, 0, 0), np.nan),
+    "Inf in w": lambda x, w, dy: w.__setitem__((0, -1, 0, 1), np.inf),
+    "NaN in w": lambda x, w, dy: w.__setitem__((-1, 0, 0, 0), np.nan),
     "Inf in x": lambda x, w, dy: x.__setitem__((0, 1, 2, 0), -np.inf),
     "NaN in x": lambda x, w, dy: x.__setitem__((0, 3, 3, -1), np.nan),
 }

@@ -173,6 +173,19 @@ def _edges(vector_bytes: int) -> Iterator[Build]:
     yield Build("edges", "edges")
 
 
+def _spread(vector_bytes: int) -> Iterator[Build]:
+    """Yield what puts the cells of a stride's phase in their places."""
+    del vector_bytes
+    yield Build("spread", "spread")
+
+
+def _unfolding(vector_bytes: int) -> Iterator[Build]:
+    """Yield the same for phases that were computed together."""
+    del vector_bytes
+    for kind in FLOATS:
+        yield Build("unfolding", f"unfolding_{kind}", (kind,))
+
+
 def _split(vector_bytes: int) -> Iterator[Build]:
     """Yield split-bf16, where there is AMX to run it."""
     del vector_bytes
@@ -201,6 +214,8 @@ BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "dw_direct": _dw_direct,
     "dw_depthwise": _dw_depthwise,
     "turning": _turning,
+    "spread": _spread,
+    "unfolding": _unfolding,
     "pooling": _pooling,
     "planes": _planes,
     "split": _split,

@@ -22,6 +22,7 @@ FIELDS = (
     "tiles", "blocks",  # tiles (or output rows) of a block, blocks
     "all_tiles", "flags", "limit", "nothing",  # Winograd's: see kernels/winograd.py
     "dw_step", "chunk", "strips", "strip_group",  # of the gradient for w: see kernels/dw_direct.py
+    "packs_x", "segments", "segment_pixels", "sums_at",
 )  # fmt: skip
 AT = {name: 8 * n for n, name in enumerate(FIELDS)}
 

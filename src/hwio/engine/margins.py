@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
 
 TABLES = 3 << 20  # bytes of all threads' pointers, where that is enough
+PACKED = 4 << 20  # bytes of dy that all threads lay side by side for dw, where that is enough
+SMALL_DW = 256 << 10  # bytes of a dw that is summed in SEGMENTS of the pixels, each apart
+SEGMENTS = 4
 FEW = 16  # in-channels below which the taps of a row are taken as one
 
 EDGES = 4 << 20  # bytes of such copies; past that, taps stay taps
@@ -51,3 +54,8 @@ def row_entries(geo: Geometry) -> int:
 def table_bytes(threads: int) -> int:
     """Return how large the pointer table of each of so many threads may be."""
     return max(TABLES // threads, 128 << 10)
+
+
+def packed_bytes(threads: int) -> int:
+    """Return how much of dy each of so many threads may lay side by side."""
+    return min(384 << 10, max(PACKED // threads, 64 << 10))

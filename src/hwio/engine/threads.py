@@ -28,7 +28,7 @@ SPINS = 10_000  # about half a millisecond of waiting before a worker sleeps
 MOST = 1024  # threads that a variable may ask for
 _SYSTEM = 768  # where the compiled half finds libc's syscall and the number of futex
 _CLAIM, _BYTES = 1024, 1152  # behind what the compiled half uses
-_CLOSED, _SCRATCH, _KEPT = 1, 2, (3, 4)  # words behind the claim
+_CLOSED, _SCRATCH, _KEPT = 1, 2, (3, 4, 5)  # words behind the claim
 _FUTEX = {"x86_64": 202, "AMD64": 202, "aarch64": 98}
 
 
@@ -42,7 +42,7 @@ class Pool:
         self._block = np.zeros((_BYTES + 128) // 8, np.int64)
         self.state = -(-self._block.ctypes.data // 128) * 128
         # words for launch/started.py: 1 while a call is inside, 1 once closed, the address of scratch
-        # memory, the arrays that were made for the last large y and the last large dw
+        # memory, the arrays that were made for the last large y, dw and part of a dx
         self.claim = self.state + _CLAIM
         self._claimed = self._block[(self.claim - self._block.ctypes.data) // 8 :]
         self.scratch: list[np.ndarray[Any, Any]] = []

@@ -96,14 +96,12 @@ def quick_grads(
 
 def _dx(problem: Backward, w: Array, packs: Packs) -> Any:
     """Return dx as a function of dy, or None where it takes more than one launch."""
-    from hwio.engine.launch.gradient_x import in_one, task_of
-    from hwio.engine.launch.started import started
+    from hwio.engine.launch.gradient_x import started_dx
 
     geo, kernel = problem.geometry, chosen(problem, w.dtype.str[1:], "dx")
-    if kernel is None or not in_one(GRADIENT_KERNELS[kernel].forward, geo):
+    if kernel is None:
         return None
-    task = task_of(GRADIENT_KERNELS[kernel].forward, w_view(problem, w), geo, packs)
-    return task and started(task, geo.y_shape, geo.x_shape, w.dtype)
+    return started_dx(GRADIENT_KERNELS[kernel].forward, w_view(problem, w), geo, packs)
 
 
 def _dw(problem: Backward, dtype: np.dtype[Any]) -> Any:

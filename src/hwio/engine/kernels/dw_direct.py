@@ -4,9 +4,14 @@
 
 A register block is MR channels of one tap × NRV vectors of filters; a strip is such a block's rows of
 dw. Pixels of all images are numbered through and cut into chunks that fit a core's caches: a task
-lays its filters of a chunk of dy side by side, notes where each tap sees each of its pixels, and lets
-each of its strips meet them. Every number of dw is the sum of its chunks in their order, whoever does
-the task: the same bits on any number of threads. Summing in two steps also keeps errors near √K.
+lays its filters of a chunk of dy side by side, panel by panel, notes where each tap sees each of its
+pixels, and lets each of its strips meet all of its panels. Where rows of x lie far apart, a strip's
+channels are laid side by side first.
+
+Every number of dw is the sum of its chunks in their order, whoever does the task: the same bits on
+any number of threads. Summing in two steps also keeps errors near √K. Where pixels are many and dw is
+small, they are cut into segments, each with a dw of its own, so that each core reads its part of x
+and dy once; whoever ends last adds them in their order.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from hwio.engine.fields import AT
-from hwio.engine.intrinsics import FLOATS, I64, at, copy, load_int, store_int
+from hwio.engine.intrinsics import FLOATS, I64, at, atomic_add, copy, load_int, store_int
 from hwio.engine.kernels.block import LINE
 from hwio.engine.kernels.emit import Emitter, Tile, call_apart, number
 from hwio.engine.kernels.packing import make_copy_row
@@ -27,6 +32,8 @@ SCRATCH, SCRATCH_STEP, PIXELS = AT["scratch"], AT["scratch_step"], AT["pixels"]
 CHANNELS, GROUP_BYTES, FILTERS = AT["channels"], AT["group_bytes"], AT["filters"]
 DY_STEP, DW_STEP, PANELS = AT["y_step"], AT["dw_step"], AT["panels"]
 CHUNK, STRIPS, STRIP_GROUP = AT["chunk"], AT["strips"], AT["strip_group"]
+PANEL_GROUP, PACKS_X, COUNTERS = AT["panel_group"], AT["packs_x"], AT["flags"]
+SEGMENTS, SEGMENT_PIXELS, SUMS_AT = AT["segments"], AT["segment_pixels"], AT["sums_at"]
 OUT_D, OUT_H, OUT_W = AT["out_d"], AT["out_h"], AT["out_w"]
 IN_D, IN_H, IN_W = AT["in_d"], AT["in_h"], AT["in_w"]
 KERNEL_H, KERNEL_W = AT["kernel_h"], AT["kernel_w"]
@@ -36,61 +43,105 @@ LOW_D, LOW_H, LOW_W = AT["low_d"], AT["low_h"], AT["low_w"]
 X_N, X_D, X_H, X_W = AT["x_n"], AT["x_d"], AT["x_h"], AT["x_w"]
 
 
-def make_pixel_block(tile: Tile):
-    """Return the intrinsic of one register block.
+def make_pixel_block(tile: Tile, *, packs: bool = False):
+    """Return the intrinsic of one register block; one that packs also lays its rows of dy side by side.
 
     Its arguments are addresses and counts: pointers to the pixels' cells, pixels, offset of the
-    channels there, how far ahead the next chunk's cells lie, the panel of dy, dw, bytes between rows of dw, rows of the block that another one
-    has already, and whether dw holds sums to add to.
+    channels there, how far ahead lies what comes next, the packed channels or 0; where rows of dy
+    begin, the bytes between them, where they are laid; where rows begin that are wanted next, the
+    bytes between them; dw, bytes between its rows, rows of the block that another one has already,
+    and whether dw holds sums to add to.
     """
+    name = "packing_block" if packs else "pixel_block"
+
+    def emit(b, args):
+        PixelEmitter(b, tile).block(*args, packs=packs)
 
     @intrinsic
-    def pixel_block(typingctx, pointers, pixels, offset, ahead, panel, dw, dw_step, skip, more):
+    def pixel_block(
+        typingctx, pointers, pixels, offset, ahead, strip, dy, dy_step, packed, wanted, wanted_step,
+        dw, dw_step, skip, more,
+    ):  # fmt: skip
         def codegen(ctx, b, signature, args):
-            call_apart(b, "pixel_block", lambda inner, a: PixelEmitter(inner, tile).block(*a), args)
+            call_apart(b, name, emit, args)
             return ctx.get_dummy_value()
 
-        return types.void(*[types.intp] * 9), codegen
+        return types.void(*[types.intp] * 14), codegen
 
     return pixel_block
 
 
-@intrinsic
-def bring(typingctx, address):
-    """Ask for the two cache lines from an address on."""
+def make_copy_strip(tile: Tile):
+    """Return an intrinsic that copies MR numbers and reads no other."""
 
-    def codegen(ctx, b, signature, args):
-        emitter = Emitter(b, Tile("f4", 4, 1, 1))
-        emitter.prefetch(args[0])
-        emitter.prefetch(b.add(args[0], number(LINE)))
-        return ctx.get_dummy_value()
+    @intrinsic
+    def copy_strip(typingctx, source, target):
+        def codegen(ctx, b, signature, args):
+            lanes = min(tile.lanes, 1 << (tile.mr.bit_length() - 1))
+            vector = ir.VectorType(FLOATS[tile.kind], lanes)
+            for first in (*range(0, tile.mr - lanes, lanes), tile.mr - lanes):
+                offset = ir.Constant(args[0].type, first * tile.size)
+                value = b.load(at(b, b.add(args[0], offset), vector), align=tile.size)
+                b.store(value, at(b, b.add(args[1], offset), vector), align=tile.size)
+            return ctx.get_dummy_value()
 
-    return types.void(types.intp), codegen
+        return types.void(types.intp, types.intp), codegen
+
+    return copy_strip
+
+
+def make_add_vector(tile: Tile):
+    """Return an intrinsic that adds a vector in memory to another one."""
+
+    @intrinsic
+    def add_vector(typingctx, source, target):
+        def codegen(ctx, b, signature, args):
+            what, where = (at(b, address, tile.vector) for address in args)
+            total = b.fadd(b.load(where, align=tile.size), b.load(what, align=tile.size))
+            b.store(total, where, align=tile.size)
+            return ctx.get_dummy_value()
+
+        return types.void(types.intp, types.intp), codegen
+
+    return add_vector
 
 
 class PixelEmitter(Emitter):
     """Emits the instructions of one register block of dw."""
 
-    def block(self, pointers, pixels, offset, ahead, panel, dw, dw_step, skip, more):
+    def block(
+        self, pointers, pixels, offset, ahead, strip, dy, dy_step, packed, wanted, wanted_step,
+        dw, dw_step, skip, more, *, packs,
+    ):  # fmt: skip
         """Emit the sum over pixels and its way into dw."""
         b, t = self.b, self.tile
+        side_by_side, row_bytes = b.icmp_signed("!=", strip, number(0)), t.nrv * t.lanes * t.size
+        strip_step = b.select(side_by_side, number(t.mr * t.size), number(0))
 
         def pixel(n, carried):
-            here, *sums = carried
-            row = b.load(at(b, b.add(pointers, b.mul(n, number(8))), I64))
-            row = b.add(row, offset)
+            here, cell, next_row, *sums = carried
+            row = b.add(b.load(at(b, b.add(pointers, b.mul(n, number(8))), I64)), offset)
             self.prefetch(b.add(row, ahead))
+            self.prefetch(next_row)
+            row = b.select(side_by_side, cell, row)
             uppers = [self.vector_at(here, v) for v in range(t.nrv)]
+            if packs:
+                there = b.add(packed, b.mul(n, number(row_bytes)))
+                for v, upper in enumerate(uppers):
+                    where = b.add(there, number(v * t.lanes * t.size))
+                    b.store(upper, at(b, where, t.vector), align=t.size)
             for m in range(t.mr):
                 scalar = b.load(at(b, b.add(row, number(m * t.size)), FLOATS[t.kind]), align=t.size)
                 s = self.splat(scalar, t.lanes)
                 for v in range(t.nrv):
                     k = m * t.nrv + v
                     sums[k] = b.call(self.fma, [s, uppers[v], sums[k]])
-            return [b.add(here, number(t.nrv * t.lanes * t.size)), *sums]
+            near = b.add(here, dy_step if packs else number(row_bytes))
+            return [near, b.add(cell, strip_step), b.add(next_row, wanted_step), *sums]
 
         zeros = [ir.Constant(t.vector, None)] * (t.mr * t.nrv)
-        _, *sums = self.loop(number(0), pixels, number(1), [panel, *zeros], pixel)
+        carried = [dy, strip, wanted, *zeros]
+        _, _, _, *sums = self.loop(number(0), pixels, number(1), carried, pixel)
         with b.if_else(b.icmp_signed("==", more, number(0))) as (then, otherwise):
             for branch, adds in ((then, False), (otherwise, True)):
                 with branch:
@@ -153,57 +204,136 @@ def fill_taps(a, x, table, first, rows, tap, last):
         tap += 1
 
 
+def make_pack_ragged(tile: Tile):
+    """Return what lays the filters of a panel that is not full side by side, zeros behind them."""
+    copy_vector = make_copy_row(Tile(tile.kind, tile.lanes, 1, 1))
+    size, lanes, nrv = tile.size, tile.lanes, tile.nrv
+    vector = lanes * tile.size
+
+    @njit(error_model="numpy")
+    def pack_ragged(dy, dy_step, zeros, packed, rows, columns):
+        whole = columns // lanes
+        for p in range(rows):
+            here, there = dy + p * dy_step, packed + p * nrv * vector
+            for v in range(whole):
+                copy_vector(here + v * vector, there + v * vector)
+            for v in range(whole, nrv):  # old numbers there could be subnormal: slow
+                copy_vector(zeros, there + v * vector)
+            done = whole * vector
+            copy(here + done, there + done, columns * size - done)
+
+    return pack_ragged
+
+
+def make_add_segments(tile: Tile):
+    """Return what adds the sums of all segments to the first one's, in their order."""
+    add_vector, vector = make_add_vector(tile), tile.lanes * tile.size
+
+    @njit(error_model="numpy")
+    def add_segments(a, dw, sums, segment_bytes, rows, row_bytes):
+        dw_step = load_int(a + DW_STEP)
+        for segment in range(load_int(a + SEGMENTS) - 1):
+            for row in range(rows):
+                here = sums + segment * segment_bytes + row * dw_step
+                for offset in range(0, row_bytes, vector):
+                    add_vector(here + offset, dw + row * dw_step + offset)
+
+    return add_segments
+
+
 def make_dw_direct(kind: str, lanes: int, mr: int, nrv: int):
-    """Return the kernel for one register block."""
+    """Return the kernel for one register block; a task is some strips × some panels of a segment."""
     tile = Tile(kind, lanes, mr, nrv)
-    block, copy_row = make_pixel_block(tile), make_copy_row(tile)
-    copy_vector = make_copy_row(Tile(kind, lanes, 1, 1))
-    size, nr, vector = tile.size, nrv * lanes, lanes * tile.size
+    block, packing_block = make_pixel_block(tile), make_pixel_block(tile, packs=True)
+    copy_strip, pack_ragged = make_copy_strip(tile), make_pack_ragged(tile)
+    add_segments = make_add_segments(tile)
+    size, nr, row_bytes = tile.size, nrv * lanes, nrv * lanes * tile.size
 
     def dw_direct(a, task, thread):
         panels, strips = load_int(a + PANELS), load_int(a + STRIPS)
-        strip_group, chunk = load_int(a + STRIP_GROUP), load_int(a + CHUNK)
+        strip_group, panel_group = load_int(a + STRIP_GROUP), load_int(a + PANEL_GROUP)
         parts = (strips + strip_group - 1) // strip_group
-        part, panel, group = task % parts, task // parts % panels, task // (parts * panels)
-        first_strip, last_strip = part * strip_group, min(strips, (part + 1) * strip_group)
+        shares = parts * ((panels + panel_group - 1) // panel_group)
+        segments = load_int(a + SEGMENTS)
+        share, segment, group = (
+            task % shares,
+            task // shares % segments,
+            task // (shares * segments),
+        )
+        first_strip = share % parts * strip_group
+        last_strip = min(strips, first_strip + strip_group)
+        first_panel = share // parts * panel_group
+        last_panel = min(panels, first_panel + panel_group)
 
-        channels, filters = load_int(a + CHANNELS), load_int(a + FILTERS)
+        channels, filters, chunk = (
+            load_int(a + CHANNELS), load_int(a + FILTERS), load_int(a + CHUNK),
+        )  # fmt: skip
         blocks = (channels + mr - 1) // mr
         first_tap, last_tap = first_strip // blocks, (last_strip - 1) // blocks + 1
-        columns = min(nr, filters - panel * nr)
         dy_step, dw_step = load_int(a + DY_STEP), load_int(a + DW_STEP)
-        dy = load_int(a + DY) + (group * filters + panel * nr) * size
-        dw = load_int(a + DW) + (group * panels + panel) * nr * size
-        x, zeros = load_int(a + X) + group * load_int(a + GROUP_BYTES), load_int(a + ZEROS)
-        packed = load_int(a + SCRATCH) + thread * load_int(a + SCRATCH_STEP)  # (chunk, nr)
-        table = packed + chunk * nr * size  # (tap, chunk)
+        dy = load_int(a + DY) + group * filters * size
+        whole_dw = load_int(a + DW) + (group * panels + first_panel) * nr * size
+        x = load_int(a + X) + group * load_int(a + GROUP_BYTES)
+        packed = load_int(a + SCRATCH) + thread * load_int(a + SCRATCH_STEP)  # (panel, chunk, nr)
+        strip_x = packed + panel_group * chunk * nr * size  # (chunk, mr)
+        table = strip_x + chunk * mr * size  # (tap, chunk)
+        segment_bytes = strips // blocks * channels * dw_step
+        sums = load_int(a + SCRATCH) + load_int(a + SUMS_AT) + first_panel * nr * size
+        dw = whole_dw if segment == 0 else sums + (segment - 1) * segment_bytes
 
-        pixels = load_int(a + PIXELS)
+        ragged = filters % nr if last_panel == panels else 0
+        start = segment * load_int(a + SEGMENT_PIXELS)
+        end = min(load_int(a + PIXELS), start + load_int(a + SEGMENT_PIXELS))
+        packs_x = load_int(a + PACKS_X)
         # about where the next chunk lies, brought near by the first tap while this one is summed
-        ahead = chunk * load_int(a + X_W) * load_int(a + STRIDE_H) * load_int(a + STRIDE_W)
-        for first in range(0, pixels, chunk):
-            rows = min(chunk, pixels - first)
-            for p in range(rows):
-                here, there = dy + (first + p) * dy_step, packed + p * nr * size
-                bring(here + chunk * dy_step)
-                if columns == nr:
-                    copy_row(here, there)
-                    continue
-                for v in range(columns // lanes):
-                    copy_vector(here + v * vector, there + v * vector)
-                done = columns // lanes * vector
-                for v in range(columns // lanes, nrv):  # old numbers there could be subnormal: slow
-                    copy_vector(zeros, there + v * vector)
-                copy(here + done, there + done, columns * size - done)
+        next_chunk = chunk * load_int(a + X_W) * load_int(a + STRIDE_H) * load_int(a + STRIDE_W)
+        for first in range(start, end, chunk):
+            rows = min(chunk, end - first)
+            if ragged:
+                pack_ragged(
+                    dy + first * dy_step + (panels - 1) * row_bytes, dy_step, load_int(a + ZEROS),
+                    packed + (last_panel - 1 - first_panel) * chunk * row_bytes, rows, ragged,
+                )  # fmt: skip
             fill_taps(a, x, table, first, rows, first_tap, last_tap)
             for strip in range(first_strip, last_strip):
                 tap, c = strip // blocks, strip % blocks * mr
                 skip = max(0, c + mr - channels)  # the last block reaches back
                 c -= skip
-                block(
-                    table + (tap - first_tap) * chunk * 8, rows, c * size,
-                    ahead if tap == first_tap else 0, packed,
-                    dw + (tap * channels + c) * dw_step, dw_step, skip, first,
+                pointers = table + (tap - first_tap) * chunk * 8
+                ahead = next_chunk if tap == first_tap else 0
+                if packs_x:
+                    for p in range(rows):
+                        copy_strip(load_int(pointers + p * 8) + c * size, strip_x + p * mr * size)
+                    ahead = mr * size  # the next strip
+                line = (strip - first_strip) * LINE  # each strip asks for one of the next chunk's
+                for panel in range(last_panel - first_panel):
+                    here = packed + panel * chunk * row_bytes
+                    source = dy + first * dy_step + (first_panel + panel) * row_bytes
+                    wanted, step = here, row_bytes
+                    if line < row_bytes:
+                        wanted, step = source + chunk * dy_step + line, dy_step
+                    row = dw + (tap * channels + c) * dw_step + panel * row_bytes
+                    strip_at = strip_x if packs_x else 0
+                    if line == 0 and not (ragged and panel == last_panel - first_panel - 1):
+                        packing_block(
+                            pointers, rows, c * size, ahead, strip_at, source, dy_step, here,
+                            wanted, step, row, dw_step, skip, first - start,
+                        )  # fmt: skip
+                    else:
+                        block(
+                            pointers, rows, c * size, ahead, strip_at, here, row_bytes, here,
+                            wanted, step, row, dw_step, skip, first - start,
+                        )  # fmt: skip
+        if segments > 1:
+            counter = load_int(a + COUNTERS) + share * 8
+            if atomic_add(counter, 1) == segments - 1:  # all others have ended
+                store_int(counter, 0)
+                last = last_strip - 1
+                begin = first_strip // blocks * channels + first_strip % blocks * mr
+                stop = last // blocks * channels + min(channels, last % blocks * mr + mr)
+                add_segments(
+                    a, whole_dw + begin * dw_step, sums + begin * dw_step, segment_bytes,
+                    stop - begin, (last_panel - first_panel) * nr * size,
                 )  # fmt: skip
 
     return dw_direct

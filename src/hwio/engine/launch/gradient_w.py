@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from math import prod
-from typing import TYPE_CHECKING, Any
+from math import inf, prod
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import axes, geometry_fields, three
 from hwio.engine.launch.started import started
 from hwio.engine.launch.task import Launch, Task
-from hwio.engine.margins import merges, table_bytes
+from hwio.engine.margins import SEGMENTS, SMALL_DW, merges, packed_bytes, table_bytes
 from hwio.engine.pack import address, aligned
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, dw_depthwise_block, dw_direct_block
@@ -26,11 +26,16 @@ if TYPE_CHECKING:
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
 
-CHUNK = 256  # pixels whose x and dy stay near while all strips meet them
+CHUNK = 128  # pixels whose x and dy stay near while all strips meet them
 LONE_CHUNK = 64  # the same where one tap meets them once: then rows of x far apart crowd the cache
-SEGMENTS = 16  # of output rows, for depthwise: as many sums are added at the end
+SHARES = 2  # for each thread: what several of them pack, each packs for itself
+PACK = 4  # products in the time that laying a number side by side takes
+FAR = 2048  # bytes of a cell of x, from which on a strip of it is laid side by side
+SEGMENTED = 2048  # pixels that are worth SEGMENTS
+ROW_SEGMENTS = 16  # of output rows, for depthwise: as many sums are added at the end
 
-_DW, _ZEROS = (AT[name] // 8 for name in ("w", "zeros"))
+_DW, _ZEROS, _COUNTERS = (AT[name] // 8 for name in ("w", "zeros", "flags"))
+_STRIPS, _PANELS = AT["strips"] // 8, AT["panels"] // 8
 
 
 def run(kernel: str, x: Array, dy: Array, geo: Geometry) -> Array:
@@ -57,7 +62,8 @@ def started_dw(
         return None
     task, rows = _task(kernel, geo, dtype)
     whole = kernel == "dw_direct" and prod(rows) == prod(geo.w_shape)
-    start = started(task, geo.x_shape, geo.w_shape if whole else rows, dtype, dy_shape=geo.y_shape)
+    shape = geo.w_shape if whole else rows
+    start = started(task, geo.x_shape, shape, dtype, dy_shape=geo.y_shape, kept="dw")
     if start is None or whole:
         return start
 
@@ -72,13 +78,16 @@ def _task(kernel: str, geo: Geometry, dtype: np.dtype[Any]) -> tuple[Task, tuple
     """Return the launch, and the shape that it gives dw."""
     kind = dtype.str[1:]
     launch_of = depthwise_launch if kernel == "dw_depthwise" else direct_launch
+    launch, rows = launch_of(geo, kind, pool().threads)
     zeros = np.zeros(geo.in_channels * geo.kernel[-1] + 64, dtype)
+    most = int(launch.fields[_STRIPS] * launch.fields[_PANELS])  # shares, on any number of threads
+    counters = np.zeros(most if segments_of(geo, dtype.itemsize) > 1 else 1, np.int64)
 
     def tell(fields: Array) -> None:
-        fields[_ZEROS] = address(zeros)
+        fields[_ZEROS], fields[_COUNTERS] = address(zeros), address(counters)
 
-    task = Task(lambda threads: launch_of(geo, kind, threads)[0], tell, zeros)
-    return task, launch_of(geo, kind, pool().threads)[1]
+    task = Task(lambda threads: launch_of(geo, kind, threads)[0], tell, (zeros, counters))
+    return task, rows
 
 
 def _finished(kernel: str, dw: Array, geo: Geometry) -> Array:
@@ -101,23 +110,58 @@ def direct_launch(geo: Geometry, kind: str, threads: int) -> tuple[Launch, tuple
     sizes = channels, geo.group_filters, geo.n * geo.pixels
     block = dw_direct_block(kind, processor().vector_bytes, *sizes)
     panels, blocks = -(-geo.group_filters // block.nr), -(-channels // block.mr)
-    chunk = chunk_of(geo)
+    chunk, segments = chunk_of(geo, size), segments_of(geo, size)
     strips = prod(kernel) * blocks
-    parts = min(strips, max(1, -(-4 * threads // (geo.groups * panels))))
-    group = min(-(-strips // parts), blocks * max(1, table_bytes(threads) // 8 // chunk - 1))
-    scratch = chunk * block.nr * size // 8 + (-(-group // blocks) + 1) * chunk
+    strip_group, panel_group = shares_of(
+        Cut(strips, max(1, table_bytes(threads) // 8 // chunk - 1) * blocks, channels),
+        Cut(panels, max(1, packed_bytes(threads) // (chunk * block.nr * size)), geo.group_filters),
+        -(-SHARES * threads // (geo.groups * segments)),
+    )
+    table = (-(-strip_group // blocks) + 1) * chunk  # pointers
+    own = -(-(table + (panel_group * block.nr + block.mr) * chunk * size // 8) // 8) * 8
+    sums = (segments - 1) * prod(kernel) * channels * panels * block.nr * size // 8
     fields |= {
         "channels": channels,
         "panels": panels,
+        "panel_group": panel_group,
         "dw_step": geo.groups * panels * block.nr * size,
         "chunk": chunk,
         "strips": strips,
-        "strip_group": group,
-        "scratch_step": scratch * 8,
+        "strip_group": strip_group,
+        "scratch_step": own * 8,
+        "packs_x": int(packs_x(geo, size)),
+        "segments": segments,
+        "segment_pixels": -(-geo.n * geo.pixels // segments),
+        "sums_at": threads * own * 8,
     }
-    tasks = geo.groups * panels * -(-strips // group)
-    launch = _launch("dw_direct", block, fields, tasks, scratch)
+    shares = -(-strips // strip_group) * -(-panels // panel_group)
+    scratch = own + -(-sums // threads)
+    launch = _launch("dw_direct", block, fields, geo.groups * segments * shares, scratch)
     return launch, (geo.depth, geo.groups, panels * block.nr)
+
+
+class Cut(NamedTuple):
+    """Strips or panels: how many there are, how many a share may have, how many numbers they hold."""
+
+    pieces: int
+    most: int
+    numbers: int
+
+
+def shares_of(strips: Cut, panels: Cut, wanted: int) -> tuple[int, int]:
+    """Return how many strips and panels make a share: about ``wanted`` shares, little packed twice."""
+    found, least = (strips.pieces, panels.pieces), inf
+    for columns in range(-(-panels.pieces // panels.most), panels.pieces + 1):
+        rows = max(-(-strips.pieces // strips.most), min(strips.pieces, -(-wanted // columns)))
+        share = -(-strips.pieces // rows), -(-panels.pieces // columns)
+        shares = -(-strips.pieces // share[0]) * -(-panels.pieces // share[1])
+        uneven = prod(share) * shares / (strips.pieces * panels.pieces)
+        # each row of shares packs all of dy, each column all of x
+        again = PACK * (rows / strips.numbers + columns / panels.numbers)
+        cost = uneven * (1 + again) * max(1, wanted / shares)
+        if cost < least:
+            found, least = share, cost
+    return found
 
 
 @lru_cache(maxsize=256)
@@ -129,7 +173,7 @@ def depthwise_launch(geo: Geometry, kind: str, threads: int) -> tuple[Launch, tu
     )
     panels = -(-geo.out_channels // block.nr)
     all_rows = geo.n * geo.pixels // geo.out_size[-1]
-    rows = -(-all_rows // SEGMENTS)
+    rows = -(-all_rows // ROW_SEGMENTS)
     segments = -(-all_rows // rows)
     parts = min(panels, max(1, -(-4 * threads // segments)))
     group = -(-panels // parts)
@@ -148,10 +192,23 @@ def depthwise_launch(geo: Geometry, kind: str, threads: int) -> tuple[Launch, tu
     return launch, (segments, prod(geo.kernel), panels * block.nr)
 
 
-def chunk_of(geo: Geometry) -> int:
+def chunk_of(geo: Geometry, size: int) -> int:
     """Return the pixels of one chunk: the geometry alone decides, so bits do not change."""
-    pixels, most = geo.n * geo.pixels, CHUNK if prod(geo.kernel) > 1 else LONE_CHUNK
+    most = CHUNK if prod(geo.kernel) > 1 or packs_x(geo, size) else LONE_CHUNK
+    pixels = geo.n * geo.pixels
     return -(-pixels // -(-pixels // most))
+
+
+def segments_of(geo: Geometry, size: int) -> int:
+    """Return in how many segments pixels are summed apart: again by the geometry alone."""
+    dw = prod(geo.w_shape) * size
+    few = geo.groups > 1 or dw > SMALL_DW or geo.n * geo.pixels < SEGMENTED
+    return 1 if few else SEGMENTS
+
+
+def packs_x(geo: Geometry, size: int) -> bool:
+    """Tell whether each strip's channels are laid side by side."""
+    return geo.group_channels * size >= FAR
 
 
 def _launch(name: str, block: Block, fields: dict[str, int], tasks: int, scratch: int) -> Launch:

@@ -19,20 +19,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwio.engine.fields import FIELDS
 from hwio.engine.jit import address_of
 from hwio.engine.launch import spatial
-from hwio.engine.launch.phase_filters import run_together, together
+from hwio.engine.launch.phase_filters import run_together, started_together, together
+from hwio.engine.launch.sizes import axes, three
+from hwio.engine.launch.started import started
+from hwio.engine.launch.task import Launch, Task
 from hwio.engine.pack import aligned, pack_bias
 from hwio.engine.threads import pool
 
 if TYPE_CHECKING:
-    from hwio.engine.launch.task import Task
+    from collections.abc import Callable
+
     from hwio.engine.tiles import Block
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
 
 
 Packs = dict[Any, Any]
+SPREAD_BYTES = 128 << 10  # of dx that one task fills
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +86,9 @@ def run(
         None where a weight is not finite: the zeros around dy would make NaN of it.
     """
     w = np.ascontiguousarray(w)
-    if kernel == "direct" and together(geo):
-        return run_together(dy, w, geo)
     packs = {} if packs is None else packs
+    if kernel == "direct" and together(geo):
+        return run_together(dy, w, geo, packs)
     if in_one(kernel, geo):
         task = task_of(kernel, w, geo, packs)
         if task is None:
@@ -90,8 +96,10 @@ def run(
         dx = spatial.room(geo.x_shape, dy.dtype)
         task(dy, dx)
         return dx
-    dx = np.zeros(geo.x_shape, dy.dtype)
-    for phase in phases_of(geo):
+    if not phases_of(geo):
+        return np.zeros(geo.x_shape, dy.dtype)
+    dx = spatial.room(geo.x_shape, dy.dtype)
+    for number, phase in enumerate(phases_of(geo)):
         one = phase.geometry
         packed = _kept(w, phase, packs)
         if packed is None:
@@ -99,8 +107,63 @@ def run(
         seen = np.ascontiguousarray(dy[(slice(None), *phase.seen)])
         part = spatial.room(one.y_shape, dy.dtype)
         spatial.run(packed, seen, one, None, part)
-        dx[(slice(None), *phase.cells)] = part
+        spread_task(geo, number, dy.dtype)(part, dx)
     return dx
+
+
+def started_dx(
+    kernel: str, w: Array, geo: Geometry, packs: Packs
+) -> Callable[[Array], Array | None] | None:
+    """Return a function of contiguous dy that does the same; see ``started``.
+
+    It returns None, and has done nothing, where it can't serve.
+    """
+    if kernel == "depthwise" or in_one(kernel, geo):
+        task = task_of(kernel, w, geo, packs)
+        return None if task is None else started(task, geo.y_shape, geo.x_shape, w.dtype)
+    if together(geo):
+        return started_together(w, geo, packs)
+    if len(phases_of(geo)) != 1:
+        return None
+    one, task = phases_of(geo)[0].geometry, task_of(kernel, w, geo, packs)
+    if one.in_size != geo.out_size or task is None:
+        return None
+    start = started(task, one.x_shape, one.y_shape, w.dtype, kept="part")
+    spread = started(spread_task(geo, 0, w.dtype), one.y_shape, geo.x_shape, w.dtype)
+    if start is None or spread is None:
+        return None
+
+    def call(dy: Array) -> Array | None:
+        part = start(dy)
+        return None if part is None else spread(part)
+
+    return call
+
+
+def spread_task(geo: Geometry, number: int, dtype: np.dtype[Any]) -> Task:
+    """Return the launch that puts a phase's cells in their places in dx, the first also zeros."""
+    return Task(
+        lambda threads: _spread_launch(geo, number, dtype.itemsize), lambda fields: None, None
+    )
+
+
+@lru_cache(maxsize=256)
+def _spread_launch(geo: Geometry, number: int, size: int) -> Launch:
+    phase = phases_of(geo)[number]
+    rows = geo.n * prod(geo.in_size[:-1])
+    share = max(1, -(-SPREAD_BYTES // (geo.in_size[-1] * geo.in_channels * size)))
+    fields = {
+        "pixels": rows,
+        "tiles": share,
+        "group_bytes": geo.in_channels * size,
+        "linear": int(number == 0),
+        **axes("in", three(geo.in_size, 1)),
+        **axes("out", three(phase.geometry.out_size, 1)),
+        **axes("stride", three(tuple(part.step for part in phase.cells), 1)),
+        **axes("low", three(tuple(part.start for part in phase.cells), 0)),
+    }
+    values = np.array([fields.get(name, 0) for name in FIELDS], np.int64)
+    return Launch(address_of("spread", "spread"), values, -(-rows // share), 0)
 
 
 def in_one(kernel: str, geo: Geometry) -> bool:
@@ -114,12 +177,12 @@ def in_one(kernel: str, geo: Geometry) -> bool:
 
 
 def task_of(kernel: str, w: Array, geo: Geometry, packs: Packs) -> Task | None:
-    """Return that launch, of dy and dx; None where a weight is not finite.
+    """Return the launch of the only phase, of dy and its cells; None where a weight is not finite.
 
     Parameters
     ----------
     kernel, w, geo
-        As above, ``in_one`` holds, and w is contiguous.
+        As above; w is contiguous.
     packs : dict
         Keeps turned and packed weights.
     """

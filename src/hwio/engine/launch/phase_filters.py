@@ -11,17 +11,26 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwio.engine.fields import AT, FIELDS
+from hwio.engine.jit import address_of
 from hwio.engine.launch import spatial
+from hwio.engine.launch.sizes import axes, three
+from hwio.engine.launch.started import started
+from hwio.engine.launch.task import Launch, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwio.shapes.geometry import Geometry
     from hwio.types import Array
 
 MOST = 32  # filters of all phases
+TASK_BYTES = 64 << 10  # of dx that one task puts in order
+_FLAGS = AT["flags"] // 8
 
 
 def together(geo: Geometry) -> bool:
@@ -33,22 +42,65 @@ def together(geo: Geometry) -> bool:
     return all(max(pair) < k for pair, k in zip(geo.padding, geo.kernel, strict=True))
 
 
-def run_together(dy: Array, w: Array, geo: Geometry) -> Array | None:
+def run_together(dy: Array, w: Array, geo: Geometry, packs: dict[Any, Any]) -> Array | None:
     """Compute dx (n, *in, c); None where it is not finite: a zero may have made a NaN of Inf."""
+    first, last = tasks_of(w, geo, packs)
+    y, dx = spatial.room(_plan(geo)[0].y_shape, dy.dtype), spatial.room(geo.x_shape, dy.dtype)
+    first(dy, y)
+    flags = np.empty(last.flags, np.int64)
+    last(y, dx, ((_FLAGS, flags),))
+    return None if flags.any() else dx
+
+
+def started_together(
+    w: Array, geo: Geometry, packs: dict[Any, Any]
+) -> Callable[[Array], Array | None] | None:
+    """Return a function of contiguous dy that does the same; see ``started``."""
+    one, tasks = _plan(geo)[0], tasks_of(w, geo, packs)
+    first = started(tasks[0], one.x_shape, one.y_shape, w.dtype, kept="part")
+    last = started(tasks[1], one.y_shape, geo.x_shape, w.dtype)
+    if first is None or last is None:
+        return None
+
+    def call(dy: Array) -> Array | None:
+        y = first(dy)
+        return None if y is None else last(y)
+
+    return call
+
+
+def tasks_of(w: Array, geo: Geometry, packs: dict[Any, Any]) -> tuple[Task, Task]:
+    """Return two launches: of dy (n, *out, o) and y (n, *steps, phases·c), of y and dx (n, *in, c)."""
     one, taps = _plan(geo)
-    flat = np.concatenate([w.reshape(-1, *w.shape[-2:]), np.zeros((1, *w.shape[-2:]), w.dtype)])
-    filters = np.moveaxis(flat[taps], -1, 1)  # (taps, o, phases, c)
-    filters = np.ascontiguousarray(filters).reshape(one.w_shape)
-    block = spatial.block_of("direct", one, dy.dtype.str[1:])
-    packed = spatial.pack("direct", block, filters, None, one, w.dtype)
-    y = spatial.room(one.y_shape, dy.dtype)  # (n, *steps, phases·c)
-    spatial.run(packed, dy, one, None, y)
-    y = y.reshape(geo.n, *one.out_size, *geo.stride, geo.in_channels)
-    order = [axis + part * geo.ndim for axis in range(1, geo.ndim + 1) for part in (0, 1)]
-    whole = tuple(out * s for out, s in zip(one.out_size, geo.stride, strict=True))
-    dx = y.transpose(0, *order, -1).reshape(geo.n, *whole, geo.in_channels)
-    dx = np.ascontiguousarray(dx[(slice(None), *map(slice, geo.in_size))])
-    return dx if np.isfinite(dx).all() else None
+    block = spatial.block_of("direct", one, w.dtype.str[1:])
+    key = "together", block, taps.tobytes()
+    if key not in packs:
+        flat = np.concatenate([w.reshape(-1, *w.shape[-2:]), np.zeros((1, *w.shape[-2:]), w.dtype)])
+        filters = np.moveaxis(flat[taps], -1, 1)  # (taps, o, phases, c)
+        filters = np.ascontiguousarray(filters).reshape(one.w_shape)
+        packs[key] = spatial.pack("direct", block, filters, None, one, w.dtype)
+    # only how they lie matters: no images, no memory
+    dy, y = (np.empty((0, *shape[1:]), w.dtype) for shape in (one.x_shape, one.y_shape))
+    last = Task(lambda threads: _unfolding(geo, w.dtype), lambda fields: None, None)
+    last.flags = _unfolding(geo, w.dtype).tasks
+    return spatial.ready(packs[key], dy, one, None, y), last
+
+
+@lru_cache(maxsize=256)
+def _unfolding(geo: Geometry, dtype: np.dtype[Any]) -> Launch:
+    rows = geo.n * prod(geo.in_size[:-1])
+    share = max(1, TASK_BYTES // (geo.in_size[-1] * geo.in_channels * dtype.itemsize))
+    fields = {
+        "pixels": rows,
+        "tiles": share,
+        "channels": geo.in_channels,
+        **axes("in", three(geo.in_size, 1)),
+        **axes("out", three(_plan(geo)[0].out_size, 1)),
+        **axes("stride", three(geo.stride, 1)),
+    }
+    values = np.array([fields.get(name, 0) for name in FIELDS], np.int64)
+    kind = dtype.str[1:]
+    return Launch(address_of("unfolding", f"unfolding_{kind}", kind), values, -(-rows // share), 0)
 
 
 @lru_cache(maxsize=256)

@@ -31,6 +31,7 @@ from hwio.engine.launch.started_ir import (
     DESCR,
     FLAGS,
     HEAD,
+    KEPT,
     LINE,
     MOST_AXES,
     TYPE,
@@ -65,6 +66,7 @@ def started(
     dtype: np.dtype[Any],
     weights: Weights | None = None,
     dy_shape: tuple[int, ...] = (),
+    kept: str = "y",
 ) -> Callable[..., Array | None] | None:
     """Return the function of x, of (x, w, b) or of (x, dy); None where there is none.
 
@@ -80,6 +82,9 @@ def started(
         those did that the caller has seen.
     dy_shape : tuple of int, optional
         Of dy (n, *out, o), contiguous, where dw is made.
+    kept : str, optional
+        Where memory of the last result is kept, a key of ``KEPT``: results that live at the same time
+        had better not share one.
     """
     functions, workers = _functions(), pool()
     if functions is None or len(x_shape) > MOST_AXES or dtype not in _DTYPES or HERE.alone:
@@ -102,6 +107,7 @@ def started(
         "y_axes": len(y_shape),
         "descr": id(_DTYPES[dtype]),
         "y_bytes": prod(y_shape) * dtype.itemsize + LINE,
+        "kept": KEPT[kept],
         "flags": address(flags),
         "flag_count": task.flags,
         **{f"x{n}": size for n, size in enumerate(x_shape)},

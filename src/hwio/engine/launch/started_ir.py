@@ -24,7 +24,7 @@ HEAD = (
     "let_go",  # whether to let go of the interpreter lock
     "axes", "descr", "type",  # what x, and dy, must be
     "y_axes",
-    "bytes_descr", "y_bytes",  # of the memory behind y
+    "bytes_descr", "y_bytes", "kept",  # of the memory behind y; where the last one is
     "new", "set_base", "refer", "drop", "save", "restore",  # functions of CPython and NumPy
     "none",
     "flags", "flag_count",  # words in which a kernel says that y is not right
@@ -42,7 +42,7 @@ PACKING_AT = {name: 8 * n for n, name in enumerate(PACKING_FIELDS)}
 TYPE, AXES, SIZES, DESCR, FLAGS = 8, 24, 32, 56, 64
 PLAIN = 0x101  # flags: contiguous in C's order, aligned
 OWN = 0x501  # and writeable
-KEPT = {"x": 24, "plain": 24, "back": 32}  # behind the claim, where the last large result is kept
+KEPT = {"y": 24, "dw": 32, "part": 40}  # behind the claim, where the last large result is kept
 POINTERS = ("new", "set_base", "refer", "drop", "save", "restore", "run", "type", "descr",
             "bytes_descr", "none", "claim", "flags", "packing", "bias", "first_fields")  # fmt: skip
 
@@ -58,7 +58,7 @@ define ptr @{name}(ptr %self, ptr %arguments, i64 %count) {{
 {_WEIGHTS if plain else ""}
 {_SECOND + _compare("dy", "take") if back else ""}
 {_TAKE}
-{_make("w" if back else "y", KEPT[form], _OPERANDS if plain else _DY if back else "")}
+{_make("w" if back else "y", _OPERANDS if plain else _DY if back else "")}
 {_run(_PACK if plain else "", _DROP if plain else "")}
 {_end()}
 {_FAILED_PACKING if plain else ""}
@@ -179,29 +179,29 @@ def _store(what: str, field: str) -> str:
   store i64 {what}, ptr %{field}_field"""
 
 
-def _make(field: str, kept: int, operands: str) -> str:
+def _make(field: str, operands: str) -> str:
     """Make y, or dw, and tell the fields where everything lies."""
     return f"""
 make:
-  %kept_at = getelementptr i8, ptr %claim_to, i64 {kept}
-  %kept = load ptr, ptr %kept_at
-  %none_kept = icmp eq ptr %kept, null
+  %kept_at = getelementptr i8, ptr %claim_to, i64 %kept
+  %last = load ptr, ptr %kept_at
+  %none_kept = icmp eq ptr %last, null
   br i1 %none_kept, label %fresh, label %look_at_kept
 look_at_kept:
-  %kept_references = load i32, ptr %kept
+  %kept_references = load i32, ptr %last
   %is_free = icmp eq i32 %kept_references, 1
   br i1 %is_free, label %look_at_its_axes, label %fresh
 look_at_its_axes:
-  %kept_axes_at = getelementptr i8, ptr %kept, i64 {AXES}
+  %kept_axes_at = getelementptr i8, ptr %last, i64 {AXES}
   %kept_axes = load i32, ptr %kept_axes_at
-  %kept_descr_at = getelementptr i8, ptr %kept, i64 {DESCR}
+  %kept_descr_at = getelementptr i8, ptr %last, i64 {DESCR}
   %kept_descr = load i64, ptr %kept_descr_at
   %one_axis = icmp eq i32 %kept_axes, 1
   %of_bytes = icmp eq i64 %kept_descr, %bytes_descr
   %as_made = and i1 %one_axis, %of_bytes
   br i1 %as_made, label %free_kept, label %drop_kept
 free_kept:
-  %kept_sizes_at = getelementptr i8, ptr %kept, i64 {SIZES}
+  %kept_sizes_at = getelementptr i8, ptr %last, i64 {SIZES}
   %kept_sizes = load ptr, ptr %kept_sizes_at
   %kept_bytes = load i64, ptr %kept_sizes
   %twice = mul i64 %y_bytes, 2
@@ -210,14 +210,14 @@ free_kept:
   %fits = and i1 %is_enough, %is_near
   br i1 %fits, label %again, label %drop_kept
 again:
-  call void %refer_to(ptr %kept)
+  call void %refer_to(ptr %last)
   br label %view
 drop_kept:
   %is_large = icmp uge i64 %y_bytes, {LEAST_KEPT}
   br i1 %is_large, label %really_drop, label %fresh
 really_drop:
   store ptr null, ptr %kept_at
-  call void %drop_to(ptr %kept)
+  call void %drop_to(ptr %last)
   br label %fresh
 fresh:{_new_bytes("fresh", "fail", "made", "y_bytes")}
   %large_enough = icmp uge i64 %y_bytes, {LEAST_KEPT}
@@ -234,7 +234,7 @@ drop_old:
   call void %drop_to(ptr %old_kept)
   br label %view
 view:
-  %y_memory = phi ptr [%kept, %again], [%fresh_memory, %made], [%fresh_memory, %keep], [%fresh_memory, %drop_old]
+  %y_memory = phi ptr [%last, %again], [%fresh_memory, %made], [%fresh_memory, %keep], [%fresh_memory, %drop_old]
   %y_memory_at = getelementptr i8, ptr %y_memory, i64 {DATA}
   %y_first = load i64, ptr %y_memory_at
   %y_beyond = add i64 %y_first, {LINE - 1}
@@ -353,7 +353,7 @@ def _end() -> str:
   %last_{at} = load ptr, ptr %place_{at}
   store ptr null, ptr %place_{at}
   call void %drop_to(ptr %last_{at})"""
-        for at in sorted(set(KEPT.values()))
+        for at in KEPT.values()
     )
     return f"""
 finish:

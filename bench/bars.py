@@ -27,6 +27,8 @@ class Bar:
     words : str
     need : float
     network, n, dtype : str, int, str
+    also : str
+        Another network whose layers count with them; none by default.
     own : str
         Contender of hwio.
     rivals : tuple of str
@@ -53,6 +55,12 @@ class Bar:
     layers: str = ""
     amx: bool | None = None
     aim: float = 0.0
+    also: str = ""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Name all networks whose layers count."""
+        return (self.network, self.also) if self.also else (self.network,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,10 @@ def _other_tasks() -> Iterator[Bar]:
         for n in images:
             yield Bar(f"torch, N={n}", 1.0, network, n, rivals=TORCH)
             yield Bar(f"torch, N={n}, least layer", 0.6, network, n, rivals=TORCH, least=True)
-    yield Bar("float64, torch, N=1", 2.0, "resnet50-gradients", 1, "float64", rivals=TORCH)
+    both = "resnet50-gradients", 1, "float64"
+    yield Bar("float64, torch, N=1", 2.0, *both, rivals=TORCH, also="mobilenetv2-gradients")
+    for network in ("resnet50-gradients", "mobilenetv2-gradients"):
+        yield Bar("float64, torch, N=1", 2.0, network, 1, "float64", rivals=TORCH)
     for network in ("max-pooling", "average-pooling"):
         for n in (1, 8):
             yield Bar(f"torch, N={n}", 1.5, network, n, rivals=TORCH)
@@ -130,7 +141,8 @@ def judge(data: dict[str, Any]) -> list[Judged]:
 def _judge(bar: Bar, cells: dict[str, Records]) -> Judged:
     keys = [
         cell.key
-        for cell in cells_of(bar.network, (bar.n,), (bar.dtype,), ("all",))
+        for network in bar.networks
+        for cell in cells_of(network, (bar.n,), (bar.dtype,), ("all",))
         if bar.layers in cell.layer.name and (bar.layers != "3x3" or cell.layer.stride == 1)
     ]
     missing = [key for key in keys if key not in cells]

@@ -72,6 +72,7 @@ BARS = [
     ("max-pooling", (), ("float32",), ("all",)),
     ("average-pooling", (), ("float32",), ("all",)),
     ("resnet50-gradients", (1,), ("float64",), ("all",)),
+    ("mobilenetv2-gradients", (1,), ("float64",), ("all",)),
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
-from bench.bars import VIEW, Judged, judge
+from bench.bars import VIEW, Bar, Judged, judge
 from bench.contenders import CONTENDERS
 from bench.figures import Ratio, Records, broken, by_key, mean, noise, own_call, own_calls, ratio
 from bench.grid import Cell, cells_of, flops_of
@@ -84,7 +84,7 @@ def _bars(judged: list[Judged]) -> str:
         bar = one.bar
         aim = f" (aim {bar.aim:g})" if bar.aim else ""
         seen = "" if one.seen is None else f"{one.seen:.2f} [{one.low:.2f}–{one.high:.2f}]"
-        where = NETWORKS[bar.network].title if bar.network != "thread" else ""
+        where = _where(bar)
         words = f"{where}: {bar.words}" if where else bar.words
         verdict = f"{one.verdict}: {one.why}" if one.why else one.verdict
         rows.append([words, f"≥ {bar.need:g}{aim}", seen, verdict])
@@ -109,11 +109,16 @@ def bar_lines(data: dict[str, Any]) -> list[str]:
                     )
     for one in judge(data):
         if one.seen is not None:
-            where = f"{NETWORKS[one.bar.network].title}: " * (one.bar.network != "thread")
+            where = f"{_where(one.bar)}: " * bool(_where(one.bar))
             lines.append(
                 f"{one.verdict:6}  {one.seen:7.2f}, needed {one.bar.need:g}: {where}{one.bar.words}"
             )
     return lines
+
+
+def _where(bar: Bar) -> str:
+    """Name the networks that a bar speaks of; the thread's arrays are in its words."""
+    return " and ".join(NETWORKS[name].title for name in bar.networks if name != "thread")
 
 
 def _pictures(pictures: Iterable[tuple[str, str]]) -> str:

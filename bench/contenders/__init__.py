@@ -86,6 +86,12 @@ CONTENDERS = {
         "on channels_last tensors: Conv, its convolution_backward, pooling",
         TORCH,
     ),
+    "torch NCHW": Entry(
+        {GRADIENTS: "torch_grad:contiguous"},
+        PEER,
+        "convolution_backward on contiguous tensors",
+        TORCH,
+    ),
     "torch packed": Entry({CONV: "torch_conv:packed"}, PEER, "oneDNN's form of x and w", TORCH),
     "torch view": Entry(
         {CONV: "torch_conv:view"}, PLAIN_PEER, "conv on views of x and w, HWIO as it comes", TORCH

@@ -1,4 +1,4 @@
-"""PyTorch: dx and dw of channels_last tensors."""
+"""PyTorch: dx and dw of channels_last tensors, and of contiguous ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from bench.contenders.torch_conv import FORMATS, module_of, view_of
 
 
 def channels_last(case: Case) -> Contender:
-    """Call what autograd calls, without autograd around it."""
-    w, layer, axes = module_of(case).weight, case.layer, case.ndim
-    order = FORMATS[axes - 1]
+    """Call what autograd calls, without autograd around it, on the order that PyTorch recommends."""
+    return _in(FORMATS[case.ndim - 1], case)
+
+
+def contiguous(case: Case) -> Contender:
+    """Do so on channels-first tensors; bringing x and dy into that order is not timed."""
+    return _in(torch.contiguous_format, case)
+
+
+def _in(order: torch.memory_format, case: Case) -> Contender:
+    layer, axes = case.layer, case.ndim
+    w = module_of(case).weight.contiguous(memory_format=order)
     x = view_of(case.x).contiguous(memory_format=order)
     dy = view_of(case.dy).contiguous(memory_format=order)
     each = [[layer.stride] * axes, layer.padding, [layer.dilation] * axes]

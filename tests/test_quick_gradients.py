@@ -1,4 +1,4 @@
-"""A prepared layer's repeated gradients: each a launch, the same numbers, and nothing mixed up."""
+"""Repeated gradients: each a launch, the same numbers, and nothing mixed up."""
 
 import gc
 import os
@@ -85,6 +85,54 @@ LONG = {
     14: ["compiled_dw"],
 }
 # windows of padding alone, phases of the stride, margins around x of few channels
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), GEOMETRIES)
+def test_conv_grad_reads_each_array_anew(x_shape, w_shape, options, dtype):
+    for seed in range(2 * CALLS):
+        x, w = whole_numbers(x_shape, dtype, seed), whole_numbers(w_shape, dtype, seed + 1)
+        if seed == 0:
+            y_shape = hwio.conv(x, w, **options).shape
+        dy = whole_numbers(y_shape, dtype, seed + 2)
+        want = hwio.conv_grad(x, w, dy, method="taps", **options)
+        same(hwio.conv_grad(x, w, dy, **options), want)
+        same(hwio.conv_grad(x, w, dy, need="xw", **options), [*want[:2], None])
+    w[...] = 0
+    w[-1, ..., -1, 0] = np.inf
+    with np.errstate(all="ignore"):
+        want = hwio.conv_grad(x, w, dy, need="x", method="taps", **options)[0]
+        for _ in range(2):
+            got = hwio.conv_grad(x, w, dy, need="x", **options)[0]
+            np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+            np.testing.assert_array_equal(np.isinf(got), np.isinf(want))
+    step = np.repeat(w, 2, axis=0)[::2]  # not contiguous
+    step[...] = whole_numbers(w_shape, dtype, 5)
+    want = hwio.conv_grad(x, step, dy, method="taps", **options)
+    same(hwio.conv_grad(x, step, dy, **options), want)
+
+
+def test_conv_grad_tells_options_apart():
+    x, w = whole_numbers((2, 9, 9, 24), "f4", 0), whole_numbers((3, 3, 24, 24), "f4", 1)
+    dy = whole_numbers((2, 9, 9, 24), "f4", 2)
+    for _ in range(CALLS):
+        for options in (
+            {"padding": 1},
+            {"padding": "same"},
+            {"padding": ((2, 0), (1, 1))},
+            {"padding": 1, "flip": True},
+            {"padding": 1, "padding_mode": "reflect"},
+            {"padding": 1, "layout": "NWHC,HWIO->NHWC"},
+            {"padding": 2, "dilation": 2},
+        ):
+            for need in ("xwb", "x", "b"):
+                got = hwio.conv_grad(x, w, dy, need=need, **options)
+                want = hwio.conv_grad(x, w, dy, need=need, method="taps", **options)
+                for mine, theirs in zip(got, want, strict=True):
+                    np.testing.assert_array_equal(mine, theirs)
+        for wrong in ({"padding": True}, {"padding": 1.0}, {"padding": 1, "groups": 5}):
+            with pytest.raises(hwio.errors.HwioError):
+                hwio.conv_grad(x, w, dy, **wrong)
 
 
 @pytest.mark.parametrize("number", range(len(GEOMETRIES)))

@@ -54,13 +54,24 @@ class Packing:
         Address of the kernel; a task is one panel.
     tasks, bytes : int
     fields : array
-        ``fields.PACKING_FIELDS``, without the addresses w and packed.
+        ``fields.PACKING_FIELDS``, without the addresses w and packed; or those of ``kernels/turning``,
+        which begin in the same way.
+    watch : int
+        Place of the field that tells where the kernel notes weights that are not finite; 0 where it
+        does not.
+    notes : int
+        64-bit words that it fills there.
+    keeps : object
+        What the fields point to.
     """
 
     function: int
     tasks: int
     bytes: int
     fields: Any
+    watch: int = 0
+    notes: int = 0
+    keeps: Any = None
 
 
 @dataclass(frozen=True, slots=True)

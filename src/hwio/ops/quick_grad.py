@@ -22,63 +22,81 @@ if TYPE_CHECKING:
 
 
 class QuickGrads:
-    """dx, dw and db for any x and dy of one shape and dtype.
+    """dx, dw and db for any x, w and dy of one shape and dtype.
 
     A gradient that takes more than one launch goes the long way, but without checks.
+
+    Parameters
+    ----------
+    problem : Backward
+    w : array
+        Where ``packs`` is None, any other of its shape may be given later.
+    wanted : str
+        Letters of "xwb".
+    packs : dict or None
+        Keeps what is packed of a w that stays.
     """
 
-    def __init__(self, problem: Backward, w: Array, wanted: str, packs: Packs) -> None:
-        self._problem, self._w, self._wanted, self._packs = problem, w, wanted, packs
+    def __init__(self, problem: Backward, w: Array, wanted: str, packs: Packs | None) -> None:
+        self._problem, self._wanted, self._packs = problem, wanted, packs
+        self._dtype, self._w_shape = w.dtype, w.shape
         self._shapes = problem.geometry.x_shape, problem.geometry.y_shape
-        self._dx = Starts(partial(_dx, problem, w, packs)) if "x" in wanted else None
+        dx = (
+            partial(_plain_dx, problem, w.dtype)
+            if packs is None
+            else partial(_dx, problem, w, packs)
+        )
+        self._dx = Starts(dx) if "x" in wanted else None
         self._dw = Starts(partial(_dw, problem, w.dtype)) if "w" in wanted else None
 
-    def __call__(self, x: Any, dy: Any) -> Grads | None:
+    def __call__(self, x: Any, w: Any, dy: Any) -> Grads | None:
         """Return the gradients, or None where these are other arrays."""
-        if refusal() or not self.fits(x, dy):
+        if refusal() or not self.fits(x, w, dy):
             return None
         dw = None if self._dw is None else self._grad_w(self._dw, x, dy)
-        dx = None if self._dx is None else self._grad_x(self._dx, dy)
+        dx = None if self._dx is None else self._grad_x(self._dx, w, dy)
         return dx, dw, grad_b(dy) if "b" in self._wanted else None
 
-    def fits(self, x: Any, dy: Any) -> bool:
-        """Tell whether x, or its shape where that will do, and dy are as they were."""
-        shape, dtype = x, self._w.dtype
-        if type(x) is np.ndarray and x.dtype == dtype and x.flags.aligned:
+    def fits(self, x: Any, w: Any, dy: Any) -> bool:
+        """Tell whether all are as they were; the shape alone will do of an x without dw."""
+        shape = x
+        if self._is_alike(x):
             shape = x.shape
         elif self._dw is not None or type(x) is not tuple:
             return False
-        if type(dy) is not np.ndarray or dy.dtype != dtype or not dy.flags.aligned:
+        if self._packs is None and not (self._is_alike(w) and w.shape == self._w_shape):
             return False
-        return (shape, dy.shape) == self._shapes
+        return self._is_alike(dy) and (shape, dy.shape) == self._shapes
+
+    def _is_alike(self, array: Any) -> bool:
+        return type(array) is np.ndarray and array.dtype == self._dtype and array.flags.aligned
 
     def _grad_w(self, starts: Starts, x: Array, dy: Array) -> Array:
         start = _tried(starts)
         dw: Array | None = start(x, dy) if start else None
         if dw is None:
-            return grad_w(self._problem, x, dy, self._w.shape)
-        return dw if dw.shape == self._w.shape else dw.reshape(self._w.shape)
+            return grad_w(self._problem, x, dy, self._w_shape)
+        return dw if dw.shape == self._w_shape else dw.reshape(self._w_shape)
 
-    def _grad_x(self, starts: Starts, dy: Array) -> Array:
+    def _grad_x(self, starts: Starts, w: Array, dy: Array) -> Array:
         start = _tried(starts)
-        dx: Array | None = start(dy) if start else None
-        return grad_x(self._problem, dy, self._w, packs=self._packs) if dx is None else dx
+        dx: Array | None = None
+        if start:
+            dx = start(dy) if self._packs is not None else start(dy, w)
+        return grad_x(self._problem, dy, w, packs=self._packs) if dx is None else dx
 
 
 def quick_grads(
-    problem: Backward, x: Any, w: Array, dy: Any, wanted: str, packs: Packs
+    problem: Backward, x: Any, w: Array, dy: Any, wanted: str, packs: Packs | None = None
 ) -> QuickGrads | None:
     """Return quick gradients where all arrays are as kernels read them, else None.
 
     Parameters
     ----------
-    problem : Backward
-    x, w, dy : array
+    problem, w, wanted, packs
+        As for ``QuickGrads``.
+    x, dy : array
         As given; x may be a shape where dw is not wanted.
-    wanted : str
-        Letters of "xwb".
-    packs : dict
-        Keeps what is packed of w.
     """
     lay, geo = problem.layout, problem.geometry
     straight = all(axes == tuple(range(len(axes))) for axes in (lay.x_axes, lay.w_axes, lay.y_axes))
@@ -91,7 +109,7 @@ def quick_grads(
     asked = {f"d{letter}": f"d{letter}" for letter in "xw" if letter in wanted}
     problem = check_room_for(problem, w.itemsize, None, **asked)
     quick = QuickGrads(problem, w, wanted, packs) if problem.compiled and asked else None
-    return quick if quick and quick.fits(x, dy) else None
+    return quick if quick and quick.fits(x, w, dy) else None
 
 
 def _dx(problem: Backward, w: Array, packs: Packs) -> Any:
@@ -102,6 +120,14 @@ def _dx(problem: Backward, w: Array, packs: Packs) -> Any:
     if kernel is None:
         return None
     return started_dx(GRADIENT_KERNELS[kernel].forward, w_view(problem, w), geo, packs)
+
+
+def _plain_dx(problem: Backward, dtype: np.dtype[Any]) -> Any:
+    """Return dx as a function of dy and w, or None."""
+    from hwio.engine.launch.gradient_x import started_plain_dx
+
+    geo, kernel = problem.geometry, chosen(problem, dtype.str[1:], "dx")
+    return kernel and started_plain_dx(GRADIENT_KERNELS[kernel].forward, geo, dtype)
 
 
 def _dw(problem: Backward, dtype: np.dtype[Any]) -> Any:

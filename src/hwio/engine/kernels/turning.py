@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from hwio.engine.intrinsics import FLOATS, I32, at, load_int
+from hwio.engine.intrinsics import FLOATS, I32, at, clear, load_int
 from hwio.engine.kernels.emit import Emitter, Tile, number
 
 FIELDS = ("w", "packed", "taps", "tap_count", "channels", "filters", "row", "panels", "watch")
@@ -98,6 +98,7 @@ def make_turning(kind: str, lanes: int, nrv: int):
         target = load_int(a + PACKED) + task // count * count * filters * nr * size
         target += tap * filters * nr * size
         watch = load_int(a + WATCH) + task * lanes * size
+        clear(watch, lanes * size)
         whole = filters // lanes * lanes
         for c in range(0, columns // lanes * lanes, lanes):
             for o in range(0, whole, lanes):

@@ -26,7 +26,7 @@ from hwio.engine.launch.phase_filters import run_together, started_together, tog
 from hwio.engine.launch.sizes import axes, three
 from hwio.engine.launch.started import started
 from hwio.engine.launch.task import Launch, Task
-from hwio.engine.pack import aligned, pack_bias
+from hwio.engine.pack import Packing, Weights, address, aligned, pack_bias
 from hwio.engine.threads import pool
 
 if TYPE_CHECKING:
@@ -140,6 +140,39 @@ def started_dx(
     return call
 
 
+def started_plain_dx(
+    kernel: str, geo: Geometry, dtype: np.dtype[Any]
+) -> Callable[[Array, Array], Array | None] | None:
+    """Return such a function of contiguous dy and w, which it packs at each call."""
+    if kernel == "depthwise" or together(geo) or len(phases_of(geo)) != 1:
+        return None
+    (phase,) = phases_of(geo)
+    one = phase.geometry
+    if one.in_size != geo.out_size:
+        return None
+    block = spatial.block_of("direct", one, dtype.str[1:])
+    packing, panels = turning_of(block, one, phase.taps), -(-one.group_filters // block.nr)
+    bias = pack_bias(None, one.groups, one.group_filters, panels, block.nr, dtype)
+    # only how they lie matters: no images, no memory
+    dy, dx = (np.empty((0, *shape[1:]), dtype) for shape in (one.x_shape, one.y_shape))
+    packed = spatial.Packed("direct", block, np.empty(0, dtype), bias)
+    task = spatial.ready(packed, dy, one, None, dx)
+    task.flags = packing.notes
+    whole = one.out_size == geo.in_size
+    weights, kept = Weights(packing, bias, 0), "y" if whole else "part"
+    start = started(task, one.x_shape, one.y_shape, dtype, weights, kept=kept)
+    last = None if whole else started(spread_task(geo, 0, dtype), one.y_shape, geo.x_shape, dtype)
+    if start is None or (last is None and not whole):
+        return None
+    first = start
+
+    def call(dy: Array, w: Array) -> Array | None:
+        part = first(dy, w, None)
+        return part if part is None or last is None else last(part)
+
+    return call
+
+
 def spread_task(geo: Geometry, number: int, dtype: np.dtype[Any]) -> Task:
     """Return the launch that puts a phase's cells in their places in dx, the first also zeros."""
     return Task(
@@ -243,28 +276,35 @@ def _wide_geometry(geo: Geometry) -> Geometry:
 
 def _packed(block: Block, w: Array, one: Geometry, taps: tuple[int, ...]) -> spatial.Packed | None:
     """Pack the taps of one phase as filters for dy; None if one of their weights is not finite."""
-    filters, channels = one.group_channels, one.group_filters  # dy's channels were w's filters
-    panels = -(-channels // block.nr)
-    shape = (one.groups, panels, len(taps) * filters, block.nr)
-    packed = aligned(shape, w.dtype, zero=channels % block.nr != 0)
-    tasks = one.groups * panels * len(taps)
-    watch, order = np.zeros((tasks, block.lanes), w.dtype), np.array(taps, np.int64)
-    row = one.in_channels * w.itemsize
-    fields = np.array(
-        [
-            w.ctypes.data, packed.ctypes.data, order.ctypes.data, len(taps), channels, filters,
-            row, panels, watch.ctypes.data,
-        ],
-        np.int64,
-    )  # fmt: skip
-    symbol = f"turning_{block.kind}_{block.lanes}_{block.nrv}"
-    function = address_of("turning", symbol, block.kind, block.lanes, block.nrv)
-    workers = pool()
-    workers.run(workers.state, function, fields.ctypes.data, tasks)
+    how, workers = turning_of(block, one, taps), pool()
+    panels = -(-one.group_filters // block.nr)
+    shape = (one.groups, panels, len(taps) * one.group_channels, block.nr)
+    packed = aligned(shape, w.dtype, zero=one.group_filters % block.nr != 0)
+    watch = np.zeros(how.notes, np.int64)
+    how.fields[:2] = address(w), address(packed)
+    how.fields[how.watch] = address(watch)
+    workers.run(workers.state, how.function, address(how.fields), how.tasks)
     if watch.any():  # a NaN, for a product with zero was not zero
         return None
-    bias = pack_bias(None, one.groups, channels, panels, block.nr, w.dtype)
+    bias = pack_bias(None, one.groups, one.group_filters, panels, block.nr, w.dtype)
     return spatial.Packed("direct", block, packed, bias)
+
+
+def turning_of(block: Block, one: Geometry, taps: tuple[int, ...]) -> Packing:
+    """Return how the taps of one phase are packed."""
+    filters, channels = one.group_channels, one.group_filters  # dy's channels were w's filters
+    panels, order = -(-channels // block.nr), np.array(taps, np.int64)
+    tasks = one.groups * panels * len(taps)
+    row = one.in_channels * block.size
+    fields = np.array(
+        [0, 0, address(order), len(taps), channels, filters, row, panels, 0], np.int64
+    )
+    symbol = f"turning_{block.kind}_{block.lanes}_{block.nrv}"
+    function = address_of("turning", symbol, block.kind, block.lanes, block.nrv)
+    notes = tasks * block.lanes * block.size // 8
+    return Packing(
+        function, tasks, tasks * filters * block.nr * block.size, fields, 8, notes, order
+    )
 
 
 @lru_cache(maxsize=256)

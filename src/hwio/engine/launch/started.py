@@ -127,6 +127,8 @@ def started(
         words |= {"bias": address(weights.bias), "bias_bytes": weights.bias_bytes}
         if weights.packing is not None:
             packing = weights.packing.fields
+            if weights.packing.watch:
+                packing[weights.packing.watch] = address(flags)
             words |= {
                 "pack": weights.packing.function,
                 "pack_tasks": weights.packing.tasks,

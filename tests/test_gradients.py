@@ -356,11 +356,11 @@ def test_inputs_are_never_written(case):
 
 @pytest.mark.parametrize("need", ["x", "w", "b", "xw", "bw", "xwb"])
 def test_only_what_is_needed_is_computed(need, monkeypatch):
-    from hwio.ops import grad
+    from hwio.ops import grad_each
 
     for letter, function in (("x", "gradient_for_x"), ("w", "gradient_for_w")):
         if letter not in need:
-            monkeypatch.setattr(grad, function, None)
+            monkeypatch.setattr(grad_each, function, None)
     got = hwio.conv_grad(X, W, DY, need=need, **OPTIONS)
     for letter, mine, want in zip("xwb", got, WANT, strict=True):
         if letter in need:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
 from hwio.engine.threads import HERE
 from hwio.errors import ArgumentTypeError, OptionError, ShapeError, kind, show, word
-from hwio.gradients.fold import copies
-from hwio.methods.im2col import PIECE
 from hwio.ops.arrays import aligned, as_array, is_shape
 from hwio.ops.backward import Backward, check_room_for, check_way
-from hwio.ops.canonical import stored_w, stored_x, w_view, x_view, y_view
+from hwio.ops.canonical import y_view
 from hwio.ops.check import geometry_of
+from hwio.ops.grad_each import conjugate, grad_b, grad_w, grad_x
 from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.memory import stored_shape
@@ -22,22 +20,20 @@ from hwio.ops.missing import missing_dy
 from hwio.ops.options import check_flip
 from hwio.ops.places import refuse_places
 from hwio.ops.planning import check_shape_like, checked_shape
-from hwio.ops.run_grad import gradient_for_w, gradient_for_x
-from hwio.ops.sums import narrowed, result_dtype, summing_dtype
+from hwio.ops.quick_grad import quick_grads
 from hwio.ops.wording import worded_for
 from hwio.shapes.geometry import arithmetic
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, describe, read_layout
 from hwio.shapes.padding import PADDINGS, check_padding_mode
 
 if TYPE_CHECKING:
+    from hwio.ops.grad_each import Grads, Packs
     from hwio.ops.quick_grad import QuickGrads
     from hwio.types import Array, Padding, PaddingMode
 
 # Quick gradients by shapes, dtypes and options: a repeated call checks nothing again.
 _KNOWN: dict[Any, QuickGrads | None] = {}
 _KNOWN_MOST = 1024
-Grads = tuple["Array | None", "Array | None", "Array | None"]
-Packs = dict[Any, Any]
 GRAD_OPTIONS = (
     *("stride", "padding", "dilation", "groups", "layout", "flip", "padding_mode"),
     *("need", "method", "memory_limit"),
@@ -141,8 +137,6 @@ def conv_grad(
         )  # fmt: skip
         grads = go_back(problem, x, w, dy, wanted, options, memory_limit)
     if key is not None and key not in _KNOWN:
-        from hwio.ops.quick_grad import quick_grads
-
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
         _KNOWN[key] = quick_grads(problem, x, w, dy, wanted)
@@ -240,72 +234,6 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return shape
 
 
-def grad_x(
-    problem: Backward,
-    dy: Array,
-    w: Array,
-    b: Array | None = None,
-    name: str = "dx",
-    packs: Packs | None = None,
-) -> Array:
-    """Compute dx, plus b where it is y of a transposed convolution, in x's order.
-
-    Parameters
-    ----------
-    problem : Backward
-    dy, w : array
-        As stored.
-    b : array, optional
-        One number per channel of x.
-    name : str
-        Of the result, for messages.
-    packs : dict, optional
-        Keeps what is packed of w.
-    """
-    geo = problem.geometry
-    result = result_dtype(dy.dtype, w.dtype, *([] if b is None else [b.dtype]))
-    k = prod(geo.kernel) * geo.group_filters * copies(geo, problem.padding_mode)
-    dtype = summing_dtype(result, (dy, w), k, name, b)
-    upper, weights = y_view(problem, dy), w_view(problem, w)
-    dx = gradient_for_x(problem, _as(upper, dtype), _as(weights, dtype), packs)  # (n, *in, c)
-    if b is not None:
-        dx += b.reshape(-1).astype(dtype, copy=False)
-    return stored_x(problem, narrowed(dx, result, name))
-
-
-def grad_w(problem: Backward, x: Array, dy: Array, shape: tuple[int, ...]) -> Array:
-    """Compute dw in w's order and shape."""
-    geo = problem.geometry
-    result = result_dtype(x.dtype, dy.dtype)
-    dtype = summing_dtype(result, (x, dy), geo.n * geo.pixels, "dw")
-    lower, upper = x_view(problem, x), y_view(problem, dy)
-    dw = gradient_for_w(problem, _as(lower, dtype), _as(upper, dtype))  # (*kernel, i, o)
-    return stored_w(problem, narrowed(dw, result, "dw"), shape)
-
-
-def grad_b(dy: Array) -> Array:
-    """Sum dy (n, *out, o) over all but its last axis.
-
-    Integers come out as ``np.sum`` has them: int64, or uint64 where dy is unsigned.
-    """
-    kinds = {"i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
-    result = kinds.get(dy.dtype.kind, np.dtype(dy.dtype.newbyteorder("=").str))
-    one = np.ones((), dy.dtype)
-    dtype = summing_dtype(result, (dy, one), prod(dy.shape[:-1]), "db")
-    db = np.zeros(dy.shape[-1], dtype)
-    step = max(1, PIECE // max(dy[:1].nbytes, 1))
-    for start in range(0, len(dy) if dy.size else 0, step):
-        # one stretch of memory: the same bits whatever the strides of dy
-        rows = np.ascontiguousarray(dy[start : start + step]).reshape(-1, len(db))
-        db += rows.sum(0, dtype=dtype)
-    return narrowed(db, result, "db")
-
-
-def conjugate(array: Array) -> Array:
-    """Return the complex conjugate; a real array itself."""
-    return array.conj() if array.dtype.kind == "c" else array
-
-
 def widest(*arrays: Array) -> int:
     """Return the bytes of one number in the widest computation that these could need."""
     return max(8 if a.dtype.kind in "iu" else max(a.itemsize, 4) for a in arrays)
@@ -352,11 +280,6 @@ def back_operand(value: Any, name: str, wanted: str) -> Any:
         raise ArgumentTypeError(word(rule, [], f"need={left!r}   or   {name} = np.ones({value})"))
     check_shape_like(value, name)
     return as_array(value, name)
-
-
-def _as(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return the array in a dtype, itself where it has it."""
-    return array.astype(dtype, copy=False)
 
 
 def _other_dy(

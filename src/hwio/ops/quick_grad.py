@@ -12,12 +12,12 @@ from hwio.engine.gradient_registry import GRADIENT_KERNELS
 from hwio.ops.backward import check_room_for
 from hwio.ops.canonical import w_view
 from hwio.ops.compiled_grad import chosen
-from hwio.ops.grad import grad_b, grad_w, grad_x
+from hwio.ops.grad_each import grad_b, grad_w, grad_x
 from hwio.ops.launches import Starts
 
 if TYPE_CHECKING:
     from hwio.ops.backward import Backward
-    from hwio.ops.grad import Grads, Packs
+    from hwio.ops.grad_each import Grads, Packs
     from hwio.types import Array
 
 

@@ -11,7 +11,8 @@ from hwio.ops.backward import Backward, check_room_for, check_way
 from hwio.ops.canonical import x_view
 from hwio.ops.check import check_bias, check_problem
 from hwio.ops.elsewhere import answer_as
-from hwio.ops.grad import check_need, conjugate, grad_b, grad_w, grad_x, widest
+from hwio.ops.grad import check_need, widest
+from hwio.ops.grad_each import conjugate, grad_b, grad_w, grad_x
 from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.missing import missing_dy
 from hwio.ops.options import check_flip
@@ -22,7 +23,7 @@ from hwio.shapes.layout import describe
 from hwio.shapes.transposed import transposed_geometry, transposed_layout
 
 if TYPE_CHECKING:
-    from hwio.ops.grad import Grads
+    from hwio.ops.grad_each import Grads
     from hwio.types import Array, Padding
 
 TRANSPOSE_OPTIONS = (

@@ -3,6 +3,8 @@
 With NHWC and dilation 1 along W, the C channels of kw neighbouring cells are kw·C numbers in a row,
 as are their weights. One tap of kw·C channels makes longer loops than kw taps of C. Where there is
 padding along W, both ends of every row are copied with their margins.
+
+What kernels may take beside their arrays stands here too: the planner counts with it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ TABLES = 3 << 20  # bytes of all threads' pointers, where that is enough
 PACKED = 4 << 20  # bytes of dy that all threads lay side by side for dw, where that is enough
 SMALL_DW = 256 << 10  # bytes of a dw that is summed in SEGMENTS of the pixels, each apart
 SEGMENTS = 4
+ROW_SEGMENTS = 16  # of output rows, for depthwise dw: as many sums are added at the end
 FEW = 16  # in-channels below which the taps of a row are taken as one
 
 EDGES = 4 << 20  # bytes of such copies; past that, taps stay taps

@@ -55,7 +55,7 @@ class Prepared:
         self._start: Callable[[Any], Array | None] = not_started  # for the last x's shape
         self._packs: dict[Any, Any] = {}
         self._backward: dict[tuple[int, ...], Backward] = {}
-        self._grads: dict[str, QuickGrads | None] = {}  # for the last shape, by what is wanted
+        self._grads: dict[Any, QuickGrads | None] = {}
 
     def __call__(
         self, x: Any, *more: Never, out: Array | None = None, like: Any = None, **unknown: Never
@@ -150,7 +150,8 @@ class Prepared:
         from hwio.ops.quick_grad import quick_grads
 
         wanted = check_need(need)
-        quick = self._grads.get(wanted)
+        key = wanted, x.shape if type(x) is np.ndarray else None
+        quick = self._grads.get(key)
         if quick is not None and y is None and not HERE.alone:
             found = quick(x, self.w, dy)
             if found is not None:
@@ -167,8 +168,15 @@ class Prepared:
             limit = self.options.get("memory_limit")
             grads = go_back(problem, x, self.w, dy, wanted, options, limit, self._packs)
             if self.options.get("activation") is None and limit is None:
-                self._grads[wanted] = quick_grads(problem, x, self.w, dy, wanted, self._packs)
+                self._remember(key, quick_grads(problem, x, self.w, dy, wanted, self._packs))
             return grads
+
+    def _remember(self, key: Any, quick: QuickGrads | None) -> None:
+        """Keep quick gradients, of one shape of x for each that is given as a shape alone."""
+        if quick is not None:
+            if len(self._grads) >= MOST_SHAPES:
+                self._grads.clear()
+            self._grads[key] = quick
 
     def _output(self, x: Any, y: Any) -> Array:
         """Return y, computed again where it was not given."""

@@ -39,14 +39,12 @@ def quick_call(
         return None
     if problem.flip or dtype is None or not lay.batched:
         return None
-    if not kernel_is_small(problem):
+    if geo.padded or not kernel_is_small(problem):  # unrolled functions know no padding
         if packs is None:
             starts = _tried(partial(plain_start, problem, x, b is not None))
             return None if starts is None else PlainLaunch(problem, starts)
         ready = _tried(partial(ready_call, problem, x, w, b, packs))
         return None if ready is None else QuickLaunch(problem, ready, packs)
-    if geo.padded:
-        return None
     from hwio.engine.tiny import entry_of
 
     entry = _tried(partial(entry_of, geo, dtype.str[1:], b is not None, problem.clip))

@@ -1,4 +1,4 @@
-"""Repeated gradients of one layer on contiguous arrays: each a launch and nothing of Python around it."""
+"""Repeated gradients on contiguous arrays: straight into launches where one or two make a gradient."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class QuickGrads:
     """dx, dw and db for any x, w and dy of one shape and dtype.
 
-    A gradient that takes more than one launch goes the long way, but without checks.
+    A gradient that takes more than that, as of many phases of a stride, goes the long way, but without
+    checks.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ class QuickGrads:
         shape = x
         if self._is_alike(x):
             shape = x.shape
-        elif self._dw is not None or type(x) is not tuple:
+        elif self._dw is not None or type(x) is not tuple or {*map(type, x)} != {int}:
             return False
         if self._packs is None and not (self._is_alike(w) and w.shape == self._w_shape):
             return False
@@ -113,7 +114,7 @@ def quick_grads(
 
 
 def _dx(problem: Backward, w: Array, packs: Packs) -> Any:
-    """Return dx as a function of dy, or None where it takes more than one launch."""
+    """Return dx as a function of dy, or None where launches alone don't make it."""
     from hwio.engine.launch.gradient_x import started_dx
 
     geo, kernel = problem.geometry, chosen(problem, w.dtype.str[1:], "dx")

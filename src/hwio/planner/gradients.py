@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hwio.engine import SWITCHED_OFF, refusal
 from hwio.engine.gradient_registry import GRADIENT_KERNELS
-from hwio.engine.margins import EDGES, FEW, PACKED, SEGMENTS, SMALL_DW, TABLES
+from hwio.engine.margins import EDGES, FEW, PACKED, ROW_SEGMENTS, SEGMENTS, SMALL_DW, TABLES
 from hwio.planner.kernels import (
     LANES,
     LAUNCH_US,
@@ -101,7 +101,7 @@ def gradient_bytes(name: str, geo: Geometry, itemsize: int) -> int:
         numbers = copies + x + padded + whole * geo.group_filters
         return numbers * itemsize + min(ends * itemsize, EDGES) + TABLES
     filters = -(-geo.group_filters // 128) * 128 * geo.groups
-    segments = 16 if name == "dw_depthwise" else 1
+    segments = ROW_SEGMENTS if name == "dw_depthwise" else 1
     sums = prod(geo.kernel) * geo.group_channels * filters * segments
     apart = PACKED + 2 * SEGMENTS * SMALL_DW if name == "dw_direct" else 0
     return (copies + padded + sums) * itemsize + TABLES + TABLES // 2 + apart

@@ -226,14 +226,21 @@ def make_pack_ragged(tile: Tile):
 
 
 def make_add_segments(tile: Tile):
-    """Return what adds the sums of all segments to the first one's, in their order."""
-    add_vector, vector = make_add_vector(tile), tile.lanes * tile.size
+    """Return what ends a task: whoever is the last of a share adds the sums of all segments."""
+    add_vector, vector, mr = make_add_vector(tile), tile.lanes * tile.size, tile.mr
 
     @njit(error_model="numpy")
-    def add_segments(a, dw, sums, segment_bytes, rows, row_bytes):
-        dw_step = load_int(a + DW_STEP)
-        for segment in range(load_int(a + SEGMENTS) - 1):
-            for row in range(rows):
+    def add_segments(a, share, dw, sums, segment_bytes, first_strip, last_strip, row_bytes):
+        segments, dw_step = load_int(a + SEGMENTS), load_int(a + DW_STEP)
+        counter, channels = load_int(a + COUNTERS) + share * 8, load_int(a + CHANNELS)
+        if atomic_add(counter, 1) < segments - 1:  # others have not ended
+            return
+        store_int(counter, 0)
+        blocks, last = (channels + mr - 1) // mr, last_strip - 1
+        begin = first_strip // blocks * channels + first_strip % blocks * mr
+        stop = last // blocks * channels + min(channels, last % blocks * mr + mr)
+        for segment in range(segments - 1):
+            for row in range(begin, stop):
                 here = sums + segment * segment_bytes + row * dw_step
                 for offset in range(0, row_bytes, vector):
                     add_vector(here + offset, dw + row * dw_step + offset)
@@ -255,11 +262,8 @@ def make_dw_direct(kind: str, lanes: int, mr: int, nrv: int):
         parts = (strips + strip_group - 1) // strip_group
         shares = parts * ((panels + panel_group - 1) // panel_group)
         segments = load_int(a + SEGMENTS)
-        share, segment, group = (
-            task % shares,
-            task // shares % segments,
-            task // (shares * segments),
-        )
+        share, rest = task % shares, task // shares
+        segment, group = rest % segments, rest // segments
         first_strip = share % parts * strip_group
         last_strip = min(strips, first_strip + strip_group)
         first_panel = share // parts * panel_group
@@ -276,7 +280,7 @@ def make_dw_direct(kind: str, lanes: int, mr: int, nrv: int):
         x = load_int(a + X) + group * load_int(a + GROUP_BYTES)
         packed = load_int(a + SCRATCH) + thread * load_int(a + SCRATCH_STEP)  # (panel, chunk, nr)
         strip_x = packed + panel_group * chunk * nr * size  # (chunk, mr)
-        table = strip_x + chunk * mr * size  # (tap, chunk)
+        table = (strip_x + chunk * mr * size + 7) // 8 * 8  # (tap, chunk)
         segment_bytes = strips // blocks * channels * dw_step
         sums = load_int(a + SCRATCH) + load_int(a + SUMS_AT) + first_panel * nr * size
         dw = whole_dw if segment == 0 else sums + (segment - 1) * segment_bytes
@@ -325,16 +329,10 @@ def make_dw_direct(kind: str, lanes: int, mr: int, nrv: int):
                             wanted, step, row, dw_step, skip, first - start,
                         )  # fmt: skip
         if segments > 1:
-            counter = load_int(a + COUNTERS) + share * 8
-            if atomic_add(counter, 1) == segments - 1:  # all others have ended
-                store_int(counter, 0)
-                last = last_strip - 1
-                begin = first_strip // blocks * channels + first_strip % blocks * mr
-                stop = last // blocks * channels + min(channels, last % blocks * mr + mr)
-                add_segments(
-                    a, whole_dw + begin * dw_step, sums + begin * dw_step, segment_bytes,
-                    stop - begin, (last_panel - first_panel) * nr * size,
-                )  # fmt: skip
+            add_segments(
+                a, share, whole_dw, sums, segment_bytes, first_strip, last_strip,
+                (last_panel - first_panel) * row_bytes,
+            )  # fmt: skip
 
     return dw_direct
 

@@ -15,7 +15,7 @@ from hwio.engine.jit import address_of
 from hwio.engine.launch.sizes import axes, geometry_fields, three
 from hwio.engine.launch.started import started
 from hwio.engine.launch.task import Launch, Task
-from hwio.engine.margins import SEGMENTS, SMALL_DW, merges, packed_bytes, table_bytes
+from hwio.engine.margins import ROW_SEGMENTS, SEGMENTS, SMALL_DW, merges, packed_bytes, table_bytes
 from hwio.engine.pack import address, aligned
 from hwio.engine.threads import pool
 from hwio.engine.tiles import Block, dw_depthwise_block, dw_direct_block
@@ -32,7 +32,6 @@ SHARES = 2  # for each thread: what several of them pack, each packs for itself
 PACK = 4  # products in the time that laying a number side by side takes
 FAR = 2048  # bytes of a cell of x, from which on a strip of it is laid side by side
 SEGMENTED = 2048  # pixels that are worth SEGMENTS
-ROW_SEGMENTS = 16  # of output rows, for depthwise: as many sums are added at the end
 
 _DW, _ZEROS, _COUNTERS = (AT[name] // 8 for name in ("w", "zeros", "flags"))
 _STRIPS, _PANELS = AT["strips"] // 8, AT["panels"] // 8
@@ -55,6 +54,8 @@ def started_dw(
     kernel: str, geo: Geometry, dtype: np.dtype[Any]
 ) -> Callable[[Array, Array], Array | None] | None:
     """Return a function of contiguous x and dy that does the same; see ``started``.
+
+    There is none where margins are laid around x beforehand.
 
     It returns None, and has done nothing, where it can't serve.
     """
@@ -118,7 +119,8 @@ def direct_launch(geo: Geometry, kind: str, threads: int) -> tuple[Launch, tuple
         -(-SHARES * threads // (geo.groups * segments)),
     )
     table = (-(-strip_group // blocks) + 1) * chunk  # pointers
-    own = -(-(table + (panel_group * block.nr + block.mr) * chunk * size // 8) // 8) * 8
+    packed = -(-(panel_group * block.nr + block.mr) * chunk * size // 8)
+    own = -(-(table + packed) // 8) * 8  # words, whole cache lines
     sums = (segments - 1) * prod(kernel) * channels * panels * block.nr * size // 8
     fields |= {
         "channels": channels,

@@ -346,7 +346,7 @@ sound:
 
 
 def _end() -> str:
-    """Give y back; a pool that was closed meanwhile keeps nothing."""
+    """Give y, None or an error back; a pool that was closed meanwhile keeps nothing."""
     drops = "".join(
         f"""
   %place_{at} = getelementptr i8, ptr %claim_to, i64 {at}
@@ -357,6 +357,19 @@ def _end() -> str:
     )
     return f"""
 finish:
+  br label %closing
+unsound:
+  call void %drop_to(ptr %y)
+  br label %closing
+leave:
+  br label %closing
+fail_after:
+  call void %drop_to(ptr %y_memory)
+  br label %fail
+fail:
+  br label %closing
+closing:
+  %outcome = phi ptr [%y, %finish], [%none_to, %unsound], [%none_to, %leave], [null, %fail]
   %closed_since = load i64, ptr %closed_at
   %kept_on = icmp eq i64 %closed_since, 0
   br i1 %kept_on, label %give, label %let_go_of_kept
@@ -364,22 +377,13 @@ let_go_of_kept:{drops}
   br label %give
 give:
   store atomic i64 0, ptr %claim_to seq_cst, align 8
-  ret ptr %y
-unsound:
-  call void %drop_to(ptr %y)
-  br label %leave
-leave:
-  store atomic i64 0, ptr %claim_to seq_cst, align 8
-  br label %decline
+  %declines = icmp eq ptr %outcome, %none_to
+  br i1 %declines, label %decline, label %answer
+answer:
+  ret ptr %outcome
 decline:
   call void %refer_to(ptr %none_to)
-  ret ptr %none_to
-fail_after:
-  call void %drop_to(ptr %y_memory)
-  br label %fail
-fail:
-  store atomic i64 0, ptr %claim_to seq_cst, align 8
-  ret ptr null"""
+  ret ptr %none_to"""
 
 
 _FAILED_PACKING = """

@@ -97,6 +97,33 @@ def test_a_known_call_sees_new_values_strides_and_biases():
         np.testing.assert_array_equal(out, hwio.conv(x, w))
 
 
+PADDED = [
+    ((1, 8, 8, 8), (3, 3, 8, 8), {"padding": "same"}),
+    ((3, 5, 7, 4), (3, 3, 4, 8), {"padding": ((2, 0), (0, 1)), "stride": (2, 1)}),
+    ((2, 9, 3), (4, 3, 5), {"padding": "causal", "dilation": 2}),
+    ((2, 3, 4, 5, 2), (2, 3, 3, 2, 3), {"padding": 1, "stride": 2}),
+    ((400, 8, 8, 8), (3, 3, 8, 8), {"padding": 1}),  # more than is padded at once
+    ((2, 5, 7, 4), (3, 3, 4, 8), {"padding": 1, "padding_mode": "wrap"}),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), PADDED)
+def test_repeated_calls_with_padding(x_shape, w_shape, options, dtype):
+    rng = np.random.default_rng(0)
+    w, b = (rng.integers(-4, 5, shape).astype(dtype) for shape in (w_shape, w_shape[-1:]))
+    layer = hwio.prepare(w, b, activation="relu", **options)
+    for _ in range(4):
+        x = rng.integers(-4, 5, x_shape).astype(dtype)
+        right = np.maximum(hwio.conv(x, w, method="taps", **options) + b, 0)
+        for y in (hwio.conv(x, w, b, activation="relu", **options), layer(x)):
+            assert y.dtype == dtype
+            np.testing.assert_array_equal(y, right)
+        noise = rng.standard_normal(x_shape).astype(dtype)
+        one = hwio.conv(noise[:1], w, b, activation="relu", **options)
+        assert bits(one).tolist() == bits(layer(noise)[:1]).tolist()
+
+
 def test_unaligned_arrays():
     x, w = whole_arrays(SHAPES[0])
     raw = np.empty(x.nbytes + 1, np.uint8)[1:]

@@ -173,14 +173,14 @@ def _run(weights: Operands, x: Array, room: Array | None) -> Array:
     return room
 
 
-def reads(weights: Operands, x: Array, *, launched: bool = False) -> bool:
-    """Tell whether the kernel can read x (n, *in, c) where it lies; not in its unrolled form if launched."""
+def reads(weights: Operands, x: Array) -> bool:
+    """Tell whether the kernel can read x (n, *in, c) where it lies."""
     from hwio.engine.launch import spatial
 
     problem, geo = weights.problem, weights.problem.geometry
     if x.dtype != weights.compute or not x.flags.aligned:
         return False
-    if kernel_is_small(problem) and not launched:
+    if kernel_is_small(problem):
         return x.flags.c_contiguous and not geo.padded
     if geo.padded and problem.padding_mode != "zeros":
         return False

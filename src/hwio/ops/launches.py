@@ -111,10 +111,6 @@ def _in_place(problem: Problem, x: Array) -> tuple[str, np.dtype[Any], Array] | 
         return None
     x = x_view(problem, x)
     weights = Operands(problem, compute, x, None, None)
-    if not (
-        x.flags.c_contiguous
-        and reads(weights, x, launched=True)
-        and table_fits(problem.geometry, kernel)
-    ):
+    if not (x.flags.c_contiguous and reads(weights, x) and table_fits(problem.geometry, kernel)):
         return None
     return kernel, compute, x

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from hwio.ops.launches import Ready, Start, Starts
     from hwio.types import Array
 
+PADDED = 256 << 10  # bytes of x with its padding; more is gone through block by block
 Quick = Callable[["Array", "Array", "Array | None"], "Array"]
 
 
@@ -28,8 +31,7 @@ def quick_call(
 ) -> Quick | None:
     """Return a function of arrays with just these shapes, strides and dtypes, or None.
 
-    It skips whatever a plain call does not need: no layout to change, no conversion, and for small
-    arrays no padding. Packed weights are kept in ``packs``; without it, only small arrays are quick.
+    It skips whatever a plain call does not need: no layout to change, no conversion. Packed weights are kept in ``packs``; without it, only small arrays are quick.
     """
     lay, geo, dtype = problem.layout, problem.geometry, problem.compute
     arrays = [x, w] if b is None else [x, w, b]
@@ -39,15 +41,20 @@ def quick_call(
         return None
     if problem.flip or dtype is None or not lay.batched:
         return None
-    if geo.padded or not kernel_is_small(problem):  # unrolled functions know no padding
+    if not kernel_is_small(problem):
         if packs is None:
             starts = _tried(partial(plain_start, problem, x, b is not None))
             return None if starts is None else PlainLaunch(problem, starts)
         ready = _tried(partial(ready_call, problem, x, w, b, packs))
         return None if ready is None else QuickLaunch(problem, ready, packs)
+    if geo.padded and problem.padding_mode != "zeros":
+        return None
     from hwio.engine.tiny import entry_of
 
-    entry = _tried(partial(entry_of, geo, dtype.str[1:], b is not None, problem.clip))
+    grown = replace(geo, in_size=geo.padded_size, padding=((0, 0),) * geo.ndim)
+    if geo.padded and prod(grown.x_shape) * dtype.itemsize > PADDED:
+        return None
+    entry = _tried(partial(entry_of, grown, dtype.str[1:], b is not None, problem.clip))
     if entry is None:
         return None
     shape, empty = geo.y_shape, np.empty
@@ -56,7 +63,19 @@ def quick_call(
         y: Array = entry(x, w, b, empty(shape, dtype))
         return y
 
-    return call
+    if not geo.padded:
+        return call
+    ends = zip(geo.padding, geo.in_size, strict=True)
+    inside = (slice(None), *(slice(low, low + size) for (low, _), size in ends))
+    grown_shape, zeros = grown.x_shape, np.zeros
+
+    def padded_call(x: Array, w: Array, b: Array | None) -> Array:
+        room = zeros(grown_shape, dtype)
+        room[inside] = x
+        y: Array = entry(room, w, b, empty(shape, dtype))
+        return y
+
+    return padded_call
 
 
 Made = TypeVar("Made")

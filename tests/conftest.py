@@ -1,6 +1,7 @@
 """What every test shares: Hypothesis profiles, plots without a screen, counts at the end."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HWIO_HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def _jax_as_it_comes():
+    """Take back the switch to 64 bits that code for notes makes: it holds for a whole process."""
+    yield
+    jax = sys.modules.get("jax")
+    if jax is not None and getattr(jax, "config", None) and jax.config.jax_enable_x64:
+        jax.config.update("jax_enable_x64", False)
+
 
 COUNTS = pytest.StashKey[list[str]]()
 

@@ -495,3 +495,22 @@ def test_too_little_memory_is_said_before_any_is_taken():
             hwio.conv_grad(x, w, dy)
 
     assert peak(call)[0] < 1 << 20
+
+
+@pytest.mark.parametrize("name", ["dout", "dZ", "grad_output"])
+def test_other_names_of_dy_are_told(name):
+    for call, fix in (
+        (lambda **given: hwio.conv_grad(X, W, **given), "hwio.conv_grad(x, w, dy)"),
+        (lambda **given: hwio.prepare(W).grad(X, **given), "layer.grad(x, dy)"),
+    ):
+        with pytest.raises(hwio.ArgumentTypeError) as caught:
+            call(**{name: DY})
+        assert f"{name}= is no keyword" in str(caught.value)
+        assert str(caught.value).endswith(f"fix: {fix}")
+
+
+def test_options_of_a_layer_come_too_late_for_its_gradients():
+    with pytest.raises(hwio.ArgumentTypeError, match="stride=2 comes too late"):
+        hwio.prepare(W).grad(X, DY, stride=2)
+    with pytest.raises(hwio.ArgumentTypeError, match="it takes x, dy, y= and need="):
+        hwio.prepare(W).grad(X, DY, colour=1)

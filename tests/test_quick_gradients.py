@@ -182,6 +182,29 @@ def test_scratch_holds_what_the_kernel_lays_out(monkeypatch):
             assert -(-packed // 8) * 8 + 8 * taps * at["chunk"] <= at["scratch_step"]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 3, 8, 16, 17, 31, 33])
+def test_what_stands_behind_the_last_channel_is_zero(channels, dtype, monkeypatch):
+    # a subnormal number there would cost a hundred times a product, in sums that nobody sees
+    from hwio.engine.launch import gradient_x
+
+    def dirty(shape, dtype):
+        made.append(np.full(shape, 1e-40, dtype))
+        return made[-1]
+
+    made = []
+    x, w = (
+        whole_numbers((1, 9, 8, channels), dtype, 0),
+        whole_numbers((3, 3, channels, 8), dtype, 1),
+    )
+    monkeypatch.setattr(gradient_x, "aligned", dirty)
+    hwio.conv_grad(x, w, whole_numbers((1, 7, 6, 8), dtype, 2), need="x")
+    (packed,) = made  # (groups, panels, taps·filters, nr)
+    whole = packed.transpose(2, 0, 1, 3).reshape(packed.shape[2], -1)
+    assert not whole[:, channels:].any()
+    assert np.isin(whole, range(-4, 5)).all()
+
+
 def test_an_activation_ends_dy_each_time():
     x, w = whole_numbers((2, 9, 9, 24), "f4", 0), whole_numbers((3, 3, 24, 32), "f4", 1)
     layer = hwio.prepare(w, activation="relu")

@@ -32,6 +32,7 @@ _WORDS = {
     "x": "X input inputs image images lhs A_prev data",
     "w": "W weight weights kernel filter filters rhs",
     "b": "B bias biases use_bias",
+    "dy": "dout dZ dz dY grad_output grad_y grad_out upstream",
 }
 FOREIGN = {other: ours for ours, others in _WORDS.items() for other in others.split()}
 _PLACES = {"prepare": "w", "move_layer": "w"}  # what is given by place, where it is not x, w
@@ -88,8 +89,10 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
     ours = FOREIGN.get(name) or (None if name in OPTIONS else nearest(name, known))
     if name == "mode" and isinstance(value, str) and value.lower() not in PADDINGS:
         ours = "padding_mode"
-    if ours in ("x", "w", "b"):
-        what = {"x": "images are", "w": "weights are", "b": "a bias is"}[ours]
+    if ours in ("x", "w", "b") or (ours == "dy" and "grad" in function):
+        what = {"x": "images are", "w": "weights are", "b": "a bias is", "dy": "y's gradient is"}[
+            ours
+        ]
         order = _PLACES.get(function, "x, w, dy" if "grad" in function else "x, w")
         bias = ", b" if ours == "b" and not (value is None or value is False) else ""
         if ours == "b" and "grad" in function:

@@ -78,7 +78,7 @@ class Prepared:
         if more:
             refuse_places(Prepared.__call__, locals())
         if unknown:
-            raise ArgumentTypeError(_settled(*next(iter(unknown.items())), self.options))
+            raise ArgumentTypeError(_settled(unknown, self.options, "x, out= and like="))
         if like is not None:
             return answer_as(like)(self(x, out=out))  # type: ignore[no-any-return]
         key = None
@@ -111,7 +111,13 @@ class Prepared:
         return self._problem(as_array(x, "x", bfloat16=True)).plan
 
     def grad(
-        self, x: Any, dy: Any = None, *more: Never, y: Any = None, need: str = "xwb"
+        self,
+        x: Any,
+        dy: Any = None,
+        *more: Never,
+        y: Any = None,
+        need: str = "xwb",
+        **unknown: Never,
     ) -> tuple[Array | None, Array | None, Array | None]:
         """Go back through the layer: from dy to dx, dw and db, as ``hwio.conv_grad`` would.
 
@@ -146,6 +152,8 @@ class Prepared:
         """
         if more:
             refuse_places(Prepared.grad, locals())
+        if unknown:
+            raise ArgumentTypeError(_settled(unknown, self.options, "x, dy, y= and need="))
         from hwio.ops.grad import back_operand, check_need, go_back, shape_of
         from hwio.ops.quick_grad import quick_grads
 
@@ -241,12 +249,15 @@ hide_refused(Prepared.__call__)
 hide_refused(Prepared.grad, "dy")
 
 
-def _settled(name: str, value: Any, options: dict[str, Any]) -> str:
+def _settled(unknown: dict[str, Any], options: dict[str, Any], takes: str) -> str:
     """Word an option that is given to a layer's call."""
+    name, value = next(iter(unknown.items()))
     ours = name if name in OPTIONS else FOREIGN.get(name, "")
     if ours not in OPTIONS:
         rule = f"{name}= is no keyword of a prepared layer"
-        return word(rule, ["it takes x, out= and like="], f"leave {name} out")
+        if ours == "dy" and ours in takes:
+            return word(rule, [f"it takes {takes}"], "layer.grad(x, dy)")
+        return word(rule, [f"it takes {takes}"], f"leave {name} out")
     rule = (
         f"{name}={show(value)} comes too late: options belong to prepare, which settles them once"
     )

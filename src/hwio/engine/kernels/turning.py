@@ -110,6 +110,9 @@ def make_turning(kind: str, lanes: int, nrv: int):
         for c in range(columns // lanes * lanes, columns):
             for o in range(filters):
                 move(source + c * row + o * size, target + (o * nr + c) * size, watch)
+        if columns < nr:  # old numbers there could be subnormal: slow
+            for o in range(filters):
+                clear(target + (o * nr + columns) * size, (nr - columns) * size)
 
     return turning
 

@@ -279,7 +279,7 @@ def _packed(block: Block, w: Array, one: Geometry, taps: tuple[int, ...]) -> spa
     how, workers = turning_of(block, one, taps), pool()
     panels = -(-one.group_filters // block.nr)
     shape = (one.groups, panels, len(taps) * one.group_channels, block.nr)
-    packed = aligned(shape, w.dtype, zero=one.group_filters % block.nr != 0)
+    packed = aligned(shape, w.dtype)
     watch = np.zeros(how.notes, np.int64)
     how.fields[:2] = address(w), address(packed)
     how.fields[how.watch] = address(watch)

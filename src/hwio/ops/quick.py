@@ -43,9 +43,9 @@ def quick_call(
         return None
     if not kernel_is_small(problem):
         if packs is None:
-            starts = _tried(partial(plain_start, problem, x, b is not None))
+            starts = tried(partial(plain_start, problem, x, b is not None))
             return None if starts is None else PlainLaunch(problem, starts)
-        ready = _tried(partial(ready_call, problem, x, w, b, packs))
+        ready = tried(partial(ready_call, problem, x, w, b, packs))
         return None if ready is None else QuickLaunch(problem, ready, packs)
     if geo.padded and problem.padding_mode != "zeros":
         return None
@@ -54,7 +54,7 @@ def quick_call(
     grown = replace(geo, in_size=geo.padded_size, padding=((0, 0),) * geo.ndim)
     if geo.padded and prod(grown.x_shape) * dtype.itemsize > PADDED:
         return None
-    entry = _tried(partial(entry_of, grown, dtype.str[1:], b is not None, problem.clip))
+    entry = tried(partial(entry_of, grown, dtype.str[1:], b is not None, problem.clip))
     if entry is None:
         return None
     shape, empty = geo.y_shape, np.empty
@@ -81,7 +81,7 @@ def quick_call(
 Made = TypeVar("Made")
 
 
-def _tried(make: Callable[[], Made | None]) -> Made | None:
+def tried(make: Callable[[], Made | None]) -> Made | None:
     """Return what is made, None where it failed and the engine gave up."""
     try:
         return make()
@@ -125,7 +125,7 @@ class PlainLaunch:
 
 
 def _start(starts: Starts) -> Start:
-    return (None if refusal() else _tried(starts)) or not_started
+    return (None if refusal() else tried(starts)) or not_started
 
 
 def not_started(*arrays: Array | None) -> None:

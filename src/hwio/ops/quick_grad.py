@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import give_up, refusal
+from hwio.engine import refusal
 from hwio.engine.gradient_registry import GRADIENT_KERNELS
 from hwio.ops.backward import check_room_for
 from hwio.ops.canonical import w_view
 from hwio.ops.compiled_grad import chosen
 from hwio.ops.grad_each import grad_b, grad_w, grad_x
 from hwio.ops.launches import Starts
+from hwio.ops.quick import tried
 
 if TYPE_CHECKING:
     from hwio.ops.backward import Backward
@@ -73,14 +74,14 @@ class QuickGrads:
         return type(array) is np.ndarray and array.dtype == self._dtype and array.flags.aligned
 
     def _grad_w(self, starts: Starts, x: Array, dy: Array) -> Array:
-        start = _tried(starts)
+        start = tried(starts)
         dw: Array | None = start(x, dy) if start else None
         if dw is None:
             return grad_w(self._problem, x, dy, self._w_shape)
         return dw if dw.shape == self._w_shape else dw.reshape(self._w_shape)
 
     def _grad_x(self, starts: Starts, w: Array, dy: Array) -> Array:
-        start = _tried(starts)
+        start = tried(starts)
         dx: Array | None = None
         if start:
             dx = start(dy) if self._packs is not None else start(dy, w)
@@ -137,14 +138,3 @@ def _dw(problem: Backward, dtype: np.dtype[Any]) -> Any:
 
     kernel = chosen(problem, dtype.str[1:], "dw")
     return None if kernel is None else started_dw(kernel, problem.geometry, dtype)
-
-
-def _tried(starts: Starts) -> Any:
-    """Return a start, None where there is none or where making it failed and the engine gave up."""
-    try:
-        return starts()
-    except (MemoryError, FloatingPointError):
-        raise
-    except Exception as error:  # noqa: BLE001  as in run_compiled
-        give_up(error)
-        return None

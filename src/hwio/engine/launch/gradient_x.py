@@ -12,7 +12,7 @@ a convolution of stride 1 with the phase's taps turned round. With stride 1 ther
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from hwio.engine.jit import address_of
 from hwio.engine.launch import spatial
 from hwio.engine.launch.phase_filters import run_together, started_together, together
 from hwio.engine.launch.sizes import axes, three
-from hwio.engine.launch.started import started
+from hwio.engine.launch.started import in_turn, started
 from hwio.engine.launch.task import Launch, Task
 from hwio.engine.pack import Packing, Weights, address, aligned, pack_bias
 from hwio.engine.threads import pool
@@ -130,14 +130,7 @@ def started_dx(
         return None
     start = started(task, one.x_shape, one.y_shape, w.dtype, kept="part")
     spread = started(spread_task(geo, 0, w.dtype), one.y_shape, geo.x_shape, w.dtype)
-    if start is None or spread is None:
-        return None
-
-    def call(dy: Array) -> Array | None:
-        part = start(dy)
-        return None if part is None else spread(part)
-
-    return call
+    return in_turn(start, spread)
 
 
 def started_plain_dx(
@@ -161,16 +154,14 @@ def started_plain_dx(
     whole = one.out_size == geo.in_size
     weights, kept = Weights(packing, bias, 0), "y" if whole else "part"
     start = started(task, one.x_shape, one.y_shape, dtype, weights, kept=kept)
-    last = None if whole else started(spread_task(geo, 0, dtype), one.y_shape, geo.x_shape, dtype)
-    if start is None or (last is None and not whole):
-        return None
-    first = start
+    if not whole:
+        spread = started(spread_task(geo, 0, dtype), one.y_shape, geo.x_shape, dtype)
+        start = in_turn(start, spread)
+    return start and partial(_without_bias, start)
 
-    def call(dy: Array, w: Array) -> Array | None:
-        part = first(dy, w, None)
-        return part if part is None or last is None else last(part)
 
-    return call
+def _without_bias(start: Callable[..., Array | None], dy: Array, w: Array) -> Array | None:
+    return start(dy, w, None)
 
 
 def spread_task(geo: Geometry, number: int, dtype: np.dtype[Any]) -> Task:

@@ -19,7 +19,7 @@ from hwio.engine.fields import AT, FIELDS
 from hwio.engine.jit import address_of
 from hwio.engine.launch import spatial
 from hwio.engine.launch.sizes import axes, three
-from hwio.engine.launch.started import started
+from hwio.engine.launch.started import in_turn, started
 from hwio.engine.launch.task import Launch, Task
 
 if TYPE_CHECKING:
@@ -59,14 +59,7 @@ def started_together(
     one, tasks = _plan(geo)[0], tasks_of(w, geo, packs)
     first = started(tasks[0], one.x_shape, one.y_shape, w.dtype, kept="part")
     last = started(tasks[1], one.y_shape, geo.x_shape, w.dtype)
-    if first is None or last is None:
-        return None
-
-    def call(dy: Array) -> Array | None:
-        y = first(dy)
-        return None if y is None else last(y)
-
-    return call
+    return in_turn(first, last)
 
 
 def tasks_of(w: Array, geo: Geometry, packs: dict[Any, Any]) -> tuple[Task, Task]:

@@ -143,6 +143,20 @@ def started(
     return builtin(_entry(form), "start", head, keeps)
 
 
+def in_turn(
+    first: Callable[..., Array | None] | None, last: Callable[[Array], Array | None] | None
+) -> Callable[..., Array | None] | None:
+    """Return the function that hands on what the first makes to the last; None where one is missing."""
+    if first is None or last is None:
+        return None
+
+    def call(*arrays: Array | None) -> Array | None:
+        part = first(*arrays)
+        return None if part is None else last(part)
+
+    return call
+
+
 def _reserve(workers: Pool, words: int) -> bool:
     """Have the pool's scratch memory hold so many 64-bit words; tell whether it does."""
     if words > MOST_SCRATCH:

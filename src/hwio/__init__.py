@@ -117,8 +117,12 @@ def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return import_module(f"hwio.{name}")
     if name not in _LATER:
-        message = f"module 'hwio' has no attribute {name!r}"
-        raise AttributeError(message)
+        if name.startswith("_"):  # asked by machines: copy, pickle, doctest
+            message = f"module 'hwio' has no attribute {name!r}"
+            raise AttributeError(message)
+        from hwio.called import no_such_name  # who types what is there never needs it
+
+        raise AttributeError(no_such_name("hwio", name, __dir__()))
     value = getattr(import_module(_LATER[name]), name)
     globals()[name] = value
     return value

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from hwio.called import no_such_name
 from hwio.errors import ArgumentTypeError, OptionError, ShapeError, kind, nearest, show, word
 from hwio.ops.arrays import as_array
 from hwio.ops.conv import conv
@@ -25,8 +26,21 @@ if TYPE_CHECKING:
 ACTIVATIONS = "(m, n_H, n_W, n_C)"
 WEIGHTS = "(f, f, n_C_prev, n_C)"
 MODES = {"max": "the largest number of a window", "average": "the mean of a window"}
+__all__ = [
+    "conv_backward",
+    "conv_forward",
+    "conv_single_step",
+    "pool_backward",
+    "pool_forward",
+    "zero_pad",
+]
 _LEAST = {"stride": 1, "pad": 0, "f": 1}
 _USUAL = {"stride": 1, "pad": 0, "f": 2}
+
+
+def __getattr__(name: str) -> Any:
+    """Refuse a name that the lab does not have, in words."""
+    raise AttributeError(no_such_name("hwio.lab", name, __all__))
 
 
 def zero_pad(X: Any, pad: int) -> Array:

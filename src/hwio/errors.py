@@ -98,9 +98,13 @@ def kind(value: Any) -> str:
     --------
     >>> kind(2.0), kind(4), kind(None)
     ('a float', 'an int', 'None')
+    >>> import numpy as np
+    >>> kind(np.ones(2)), kind(np.uint8(2))
+    ('an ndarray', 'a uint8')
     """
     name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[0] in 'aeio' else 'a'} {name}"
+    spoken = name[0] in "aeio" or name == "ndarray"  # en-dee-array
+    return "None" if value is None else f"{'an' if spoken else 'a'} {name}"
 
 
 _SHORT = reprlib.Repr()

@@ -16,6 +16,7 @@ from hwio.explorer.facts import page_facts
 from hwio.explorer.learner import Answer, read_answer
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.places import refuse_places
+from hwio.ops.stray import bias_or_option
 from hwio.shapes.counts import check_int
 from hwio.show.case import read_case
 from hwio.show.explain.explained import Explanation
@@ -212,7 +213,8 @@ def explore(
         rule = f"title={show(title)} is not text"
         raise ArgumentTypeError(word(rule, [], f"title={show(str(title))}"))
     # no whole y is computed, so what it would take is no obstacle
-    case = read_case(x, w, b, options, function="explore", memory_limit=1 << 62)
+    with bias_or_option(explore, locals()):
+        case = read_case(x, w, b, options, function="explore", memory_limit=1 << 62)
     if not prod(case.y_shape) or not prod(case.x_shape):
         rule = "there is nothing to explore: "
         rule += "y holds no number" if not prod(case.y_shape) else "x holds no number"

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, DTypeError, kind, nearest, show, word
-from hwio.methods import METHODS
 from hwio.ops.elsewhere import check_elsewhere, read_elsewhere
-from hwio.shapes.padding import PADDINGS
 
 if TYPE_CHECKING:
     from hwio.types import Array
@@ -121,10 +119,6 @@ def _no_array(value: Any, name: str) -> str:
     rule = f"{name} is {kind(value)}, not an array"
     if value is None or isinstance(value, str | bytes):
         rule = f"{name} is {show(value)}, not an array"
-    if name == "b" and isinstance(value, str) and value.lower() in (*PADDINGS, *METHODS):
-        facts = ["the third argument is the bias; options go by name"]
-        option = "method" if value.lower() in METHODS else "padding"
-        return word(rule, facts, f"b=None, {option}={value.lower()!r}")
     if isinstance(value, str) and value.endswith((".npy", ".npz")):
         return word(rule, ["hwio takes arrays, not files"], f"{name} = np.load({value!r})")
     if isinstance(value, str) and _is_picture(value) and name == "x":

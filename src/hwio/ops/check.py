@@ -209,10 +209,10 @@ def check_bias(shape: Shape, filters: int, w_letters: str) -> None:
     ones = (1,) * (len(w_letters) - 1) + (filters,)
     if shape in ((filters,), ones):
         return
-    rule = f"b has shape {shape}, but w has {filters} filters"
+    has = f"b has shape {shape}" if shape else "b is one number"
+    rule = f"{has}, but w has {filters} filters"
     facts = [f"b holds one number per filter: shape ({filters},) or {ones}"]
     if shape == ():
-        facts.append("options go by name, for example stride=2; the third argument is the bias")
         fix = f"b = np.full({filters}, b)"
     elif prod(shape) == filters:
         fix = f"b = b.reshape({filters})"

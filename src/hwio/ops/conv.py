@@ -15,6 +15,7 @@ from hwio.ops.lazy import lazy_bridge
 from hwio.ops.places import refuse_places
 from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
+from hwio.ops.stray import bias_or_option
 from hwio.ops.wording import worded_for
 
 if TYPE_CHECKING:
@@ -173,15 +174,16 @@ def conv(
             padding_mode=padding_mode, out=out, out_dtype=out_dtype, memory_limit=memory_limit,
         )  # fmt: skip
     given = x, w
-    x, w = as_array(x, "x", bfloat16=True), as_array(w, "w", bfloat16=True)
-    b = None if b is None else as_array(b, "b", bfloat16=True)
-    with worded_for("conv", *given):
-        problem = check_problem(
-            x.shape, w.shape, x.dtype, w.dtype, None if b is None else (b.shape, b.dtype),
-            stride=stride, padding=padding, dilation=dilation, groups=groups, layout=layout,
-            flip=flip, activation=activation, method=method, precision=precision,
-            padding_mode=padding_mode, out_dtype=out_dtype, memory_limit=memory_limit,
-        )  # fmt: skip
+    with bias_or_option(conv, locals()):
+        x, w = as_array(x, "x", bfloat16=True), as_array(w, "w", bfloat16=True)
+        b = None if b is None else as_array(b, "b", bfloat16=True)
+        with worded_for("conv", *given):
+            problem = check_problem(
+                x.shape, w.shape, x.dtype, w.dtype, None if b is None else (b.shape, b.dtype),
+                stride=stride, padding=padding, dilation=dilation, groups=groups, layout=layout,
+                flip=flip, activation=activation, method=method, precision=precision,
+                padding_mode=padding_mode, out_dtype=out_dtype, memory_limit=memory_limit,
+            )  # fmt: skip
     w = aligned(w)
     options = (
         stride, padding, dilation, groups, activation, layout, flip, method, precision,

@@ -35,6 +35,7 @@ _WORDS = {
     "dy": "dout dZ dz dY grad_output grad_y grad_out upstream",
 }
 FOREIGN = {other: ours for ours, others in _WORDS.items() for other in others.split()}
+_SPREAD = FOREIGN | {"f": "window", "kernel_size": "window"}  # the course's hparameters
 _PLACES = {"prepare": "w", "move_layer": "w"}  # what is given by place, where it is not x, w
 _BY_SHAPE = ("kernel_size", "in_channels", "out_channels", "depth_multiplier")
 
@@ -82,6 +83,10 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
     rule = f"{name}= is no keyword of hwio.{function}"
     lines = wrap(", ".join(known), 80)
     facts = [f"{'' if i else 'keywords:':9} {line}" for i, line in enumerate(lines)]
+    entries = spread(value, known) if isinstance(value, dict) else {}
+    if entries:
+        parts = (f"{each}={spelled(each, v, x, w)[0]}" for each, v in entries.items())
+        return word(rule, ["its entries go by name"], ", ".join(parts))
     if name in _BY_SHAPE:
         return word(rule, ["the shape of w says it"], f"leave {name} out")
     if name == "activation" and "grad" in function:
@@ -104,6 +109,18 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
     if name in FOREIGN:
         facts = [f"what others call {name} is {ours} here"]
     return word(rule, facts, [f"{ours}={text}" for text in spelled(ours, value, x, w)])
+
+
+def spread(options: dict[Any, Any], known: Iterable[str] = OPTIONS) -> dict[str, Any]:
+    """Return a dict of options, such as the course's hparameters, by our names; those alone.
+
+    Examples
+    --------
+    >>> spread({"stride": 2, "pad": 1, "depth": 3})
+    {'stride': 2, 'padding': 1}
+    """
+    ours = ((_SPREAD.get(name, name), value) for name, value in options.items())
+    return {name: value for name, value in ours if name in known}
 
 
 def spelled(ours: str, value: Any, x: Any, w: Any) -> list[str]:

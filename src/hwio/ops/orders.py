@@ -14,6 +14,8 @@ from hwio.shapes.padding import PADDINGS
 _OWN = ("", "")  # the order of the function itself, as help() shows it
 _LAYER = "stride padding dilation groups"
 _PLAIN = ("PyTorch's conv2d", f"x w b {_LAYER}")
+_NO_WORD = ("", "x w padding method")
+_NO_BIAS = ("", f"x w {_LAYER}")
 _BACK = "stride padding output_padding groups dilation"
 _MAX = "window stride padding dilation ceil_mode"
 _MEAN = "window stride padding ceil_mode count_include_pad"
@@ -24,22 +26,30 @@ _ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
         ("TensorFlow's conv2d", "x w stride padding layout dilation"),
         ("SciPy", "x w padding method"),
         ("SciPy", "x w padding padding_mode"),
+        ("", "x w method"),
+        ("", "x w activation"),
     ),
     "conv_grad": (
         ("PyTorch's conv2d_weight", f"x w dy {_LAYER}"),
         ("", f"x w b dy {_LAYER}"),
     ),
-    "conv_transpose": (("PyTorch's conv_transpose2d", f"x w b {_BACK}"),),
+    "conv_transpose": (("PyTorch's conv_transpose2d", f"x w b {_BACK}"), _NO_BIAS),
     "conv_transpose_grad": (
         ("PyTorch's conv_transpose2d", f"x w dy {_BACK}"),
         ("", f"x w b dy {_BACK}"),
     ),
-    "prepare": (("PyTorch's conv2d", f"w b {_LAYER}"),),
+    "prepare": (
+        ("PyTorch's conv2d", f"w b {_LAYER}"),
+        *(("", f"w {_LAYER}"), ("", "w padding method"), ("", "w method"), ("", "w activation")),
+    ),
     "plan": (_PLAIN, ("PyTorch's conv2d", f"x w {_LAYER}")),
-    "explain": (_OWN, _PLAIN),
-    "explore": (_OWN, _PLAIN),
-    "compare": (_OWN, _PLAIN),
-    "code": (_OWN, ("", "x w b to"), ("", "x w method to"), ("", "x w to method"), _PLAIN),
+    "explain": (_OWN, _PLAIN, ("", "x w at"), ("", "x w method"), _NO_BIAS, _NO_WORD),
+    "explore": (_OWN, _PLAIN, ("", "x w at"), ("", "x w method"), _NO_BIAS, _NO_WORD),
+    "compare": (_OWN, _PLAIN, ("", "x w methods"), _NO_BIAS, _NO_WORD),
+    "code": (
+        *(_OWN, ("", "x w b to"), ("", "x w method to"), ("", "x w to method"), _PLAIN),
+        *(_NO_BIAS, _NO_WORD),
+    ),
     "diagnose": (_OWN, ("PyTorch's conv2d", f"x w y b {_LAYER}")),
     "max_pool": (
         ("PyTorch's max_pool2d", f"x {_MAX} return_indices"),
@@ -69,7 +79,9 @@ _ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def order_of(function: str, own: Sequence[str], values: Sequence[Any]) -> tuple[str, list[str]]:
+def order_of(
+    function: str, own: Sequence[str], values: Sequence[Any], without: str = ""
+) -> tuple[str, list[str]]:
     """Return whose order the values fit, and the names that they have in it.
 
     Parameters
@@ -80,6 +92,8 @@ def order_of(function: str, own: Sequence[str], values: Sequence[Any]) -> tuple[
         The names of its arguments in the order of its own help.
     values : sequence
         All that was given by place.
+    without : str
+        A name that was tried and does not fit.
 
     Returns
     -------
@@ -98,6 +112,8 @@ def order_of(function: str, own: Sequence[str], values: Sequence[Any]) -> tuple[
     for whose, text in (*_ORDERS.get(function, ()), _OWN):
         names = text.split() or list(own)
         known = names[: len(values)]
+        if without in known:
+            continue
         if len(known) == len(values) and all(map(_fits, known, values, [rank] * len(values))):
             return whose, known
     return "", []
@@ -155,6 +171,10 @@ def _is_method(value: Any, rank: int) -> bool:
     return isinstance(value, str) and value in ("auto", *METHODS, *KERNELS)
 
 
+def _is_activation(value: Any, rank: int) -> bool:
+    return isinstance(value, str) and value.lower() in ("relu", "relu6")
+
+
 def _are_words(value: Any, rank: int) -> bool:
     words = value if isinstance(value, tuple | list) else [value]
     return all(isinstance(each, str) for each in words)
@@ -186,5 +206,6 @@ _KINDS: dict[str, Callable[[Any, int], bool]] = {
     "layout": _is_layout,
     "at": _is_place,
     "method": _is_method,
+    "activation": _is_activation,
     "timeout": _is_time,
 }

@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 
 from hwio.errors import ArgumentTypeError, show, word
 from hwio.ops.arrays import is_shape
-from hwio.ops.keywords import OPTIONS, spelled
+from hwio.ops.keywords import OPTIONS, spelled, spread
 from hwio.ops.orders import order_of
 
 _SPOKEN = {"Prepared.__call__": "layer", "Prepared.grad": "layer.grad", "MovedLayer.to": "moved.to"}
+DICT_OF_OPTIONS = "a dict is no option; its entries are, by the names that they have here"
 _BY_NAME = ("window", "p")  # they may be given by place, but two numbers side by side tell nothing
 # what an order has and the function has not, and why it can be left out
 _WITHOUT = {
@@ -37,18 +38,19 @@ def refuse_places(function: Callable[..., Any], given: dict[str, Any]) -> NoRetu
     ------
     ArgumentTypeError
     """
-    seen = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
-    places = [p.name for p in seen if p.kind is p.POSITIONAL_OR_KEYWORD]
-    own = [p.name for p in seen if p.kind is not p.VAR_KEYWORD]
+    seen, places, own = _names(function)
     values = [*(given[name] for name in places), *given["more"]]
-    spoken = _spoken(function)
-    whose, order = order_of(spoken.removeprefix("hwio."), own, values)
-    taken = f"{spoken} takes {_listed(places)} by place"
+    say = spoken(function)
+    taken = f"{say} takes {_listed(places)} by place"
     rule = f"{taken}, not {len(values)} values: options go by name"
-    facts = _there(whose, order, places, values) if order else _keywords(own[len(places) :])
-    read = dict(zip(order or places, values, strict=False))
     known = own if len(own) == len(seen) else [*own, *OPTIONS]  # **options: those of conv
-    if spoken == "layer" and not set(order) <= set(own):
+    last = spread(values[-1], known) if isinstance(values[-1], dict) else {}
+    values = values[:-1] if last else values
+    whose, order = order_of(say.removeprefix("hwio."), own, values)
+    facts = _there(whose, order, places, values) if order else _keywords(own[len(places) :])
+    facts += [DICT_OF_OPTIONS] if last else []
+    read = dict(zip(order or places, values, strict=False)) | last
+    if say == "layer" and not set(order) <= set(own):
         known = [*own, *OPTIONS]
         facts.append("options belong to prepare, which settles them once")
     for name in [each for each in read if each not in known]:
@@ -61,10 +63,51 @@ def refuse_places(function: Callable[..., Any], given: dict[str, Any]) -> NoRetu
     for name in [each for each in read if each in named]:
         twice = f"{show(read.pop(name))} by place, {show(named[name])} by name"
         facts.append(f"{name} is given twice: {twice}")
-    raise ArgumentTypeError(word(rule, facts, _calls(spoken, own, places, read | named)))
+    raise ArgumentTypeError(word(rule, facts, _calls(say, own, places, read | named)))
 
 
-def _spoken(function: Callable[..., Any]) -> str:
+def written_call(function: Callable[..., Any], given: dict[str, Any], read: dict[str, Any]) -> str:
+    """Write the call that was meant: what was read otherwise, and all that was given by name.
+
+    Parameters
+    ----------
+    function : callable
+    given : dict
+        Its ``locals()`` before anything else was done.
+    read : dict
+        Arguments by their names, arrays and options.
+    """
+    seen, places, own = _names(function)
+    return _calls(spoken(function), own, places, _named(seen, given) | read)[0]
+
+
+def told_order(
+    function: Callable[..., Any], given: dict[str, Any], without: str
+) -> tuple[str, dict[str, Any]] | None:
+    """Return what the values by place are in an order that lacks one of the names, told and by name.
+
+    None where they fit no such order.
+    """
+    _, places, own = _names(function)
+    values = [given[name] for name in places]
+    whose, order = order_of(spoken(function).removeprefix("hwio."), own, values, without)
+    if not order:
+        return None
+    (told,) = _there(whose, order, places, values) or [""]
+    return told, dict(zip(order, values, strict=False))
+
+
+Names = tuple[list[inspect.Parameter], list[str], list[str]]
+
+
+def _names(function: Callable[..., Any]) -> Names:
+    """Return a function's parameters, those that go by place, and all that have names of their own."""
+    seen = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+    places = [p.name for p in seen if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return seen, places, [p.name for p in seen if p.kind is not p.VAR_KEYWORD]
+
+
+def spoken(function: Callable[..., Any]) -> str:
     """Return the name by which a function is called."""
     module, name = function.__module__, function.__qualname__
     if name in _SPOKEN:

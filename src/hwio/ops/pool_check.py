@@ -20,6 +20,7 @@ from hwio.errors import (
 )
 from hwio.ops.arrays import as_array, is_shape
 from hwio.ops.keys import apart, is_fixed
+from hwio.ops.keywords import spread
 from hwio.ops.memory import check_memory, check_output, size, stored_shape
 from hwio.ops.missing import missing_dy
 from hwio.pooling import POOL_METHODS
@@ -40,6 +41,7 @@ NO_MEAN = "padding does not count, so such a window has no mean"
 # Checked poolings by shape and options: a repeated call checks nothing again.
 _KNOWN: dict[Any, PoolProblem] = {}
 _KNOWN_MOST = 4096
+POOL_SIZES = ("window", "stride", "padding")
 _PLAIN = frozenset((int, str, type(None)))  # of which no two are equal and different
 
 
@@ -147,6 +149,10 @@ def _checked(
                 f"window=2   # {x_shape[0]} signals of {x_shape[1]} cells",
             ]
         raise ArgumentTypeError(word("window is missing: None is no size", facts, fixes))
+    if isinstance(window, dict) and spread(window, ("window",)):
+        typed = (f"{name}={show(value)}" for name, value in spread(window, POOL_SIZES).items())
+        rule = f"window={show(window)} is a dict, not an int"
+        raise ArgumentTypeError(word(rule, ["its entries go by name"], ", ".join(typed)))
     entries = entries_of(window)
     lay = read_pool_layout(layout, x_shape, None if entries is None else len(entries))
     letters = lay.spatial

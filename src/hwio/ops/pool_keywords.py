@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hwio.errors import ArgumentTypeError, nearest, show, word
-from hwio.ops.keywords import FOREIGN, hide_refused
+from hwio.ops.keywords import FOREIGN, hide_refused, spread
 
 OPTIONS = ("window", "stride", "padding", "dilation", "ceil_mode", "layout", "method")
 # what others call it -> what it is called here
@@ -23,6 +23,7 @@ _WORDS = {
     "ties": "tie",
 }
 _OTHER = {other: ours for ours, others in _WORDS.items() for other in others.split()}
+_MODES = {"max": "max_pool", **dict.fromkeys(("average", "avg", "mean"), "avg_pool")}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _USUAL = {"padding": "'same'", "method": "'auto'", "ties": "'first'", "window": "2", "out": "None"}
 
@@ -56,6 +57,15 @@ def check_pool_keywords(function: str, given: dict[str, Any], known: tuple[str, 
 def _unknown(function: str, name: str, value: Any, known: tuple[str, ...]) -> str:
     """Word one unknown keyword."""
     rule = f"{name}= is no keyword of hwio.{function}"
+    given = spread(value, known) if isinstance(value, dict) else {}
+    if given:
+        texts = (f"{each}={_spelled(each, v)}" for each, v in given.items())
+        return word(rule, ["its entries go by name"], ", ".join(texts))
+    if name == "mode" and str(value).lower() in _MODES and function in _MODES.values():
+        right = _MODES[str(value).lower()]
+        facts = ["each kind of pooling has a function of its own"]
+        fix = "leave mode out" if right == function else f"hwio.{right}(x, window)"
+        return word(rule, facts, fix)
     lines = wrap(", ".join(known), 80)
     facts = [f"{'' if i else 'keywords:':9} {line}" for i, line in enumerate(lines)]
     if name in ("return_indices", "return_index") and function == "max_pool":

@@ -17,6 +17,7 @@ from hwio.ops.options import Clip, clip_of
 from hwio.ops.places import refuse_places
 from hwio.ops.quick import Quick, QuickLaunch, not_started, quick_call
 from hwio.ops.run import run
+from hwio.ops.stray import bias_or_option
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import WEIGHT_LAYOUTS, default_layout, parse_layout
 
@@ -326,13 +327,14 @@ def prepare(w: Any, b: Any = None, *more: Never, **options: Any) -> Prepared:
     if more:
         refuse_places(prepare, locals())
     check_keywords("prepare", options, [name for name in OPTIONS if name != "out"], w=w)
-    w = as_array(w, "w", bfloat16=True).copy()
-    b = None if b is None else as_array(b, "b", bfloat16=True).copy()
-    if w.ndim not in (3, 4, 5):
-        rule = f"w has {w.ndim} axes; weights have 3, 4 or 5"
-        raise ShapeError(word(rule, ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]))
-    with worded_for("prepare", w, w):
-        check_early(w, b, options)
+    with bias_or_option(prepare, locals()):
+        w = as_array(w, "w", bfloat16=True).copy()
+        b = None if b is None else as_array(b, "b", bfloat16=True).copy()
+        if w.ndim not in (3, 4, 5):
+            rule = f"w has {w.ndim} axes; weights have 3, 4 or 5"
+            raise ShapeError(word(rule, ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]))
+        with worded_for("prepare", w, w):
+            check_early(w, b, options)
     return Prepared(w, b, options)
 
 

@@ -18,6 +18,7 @@ from hwio.ops.missing import missing_dy
 from hwio.ops.options import check_flip
 from hwio.ops.places import refuse_places
 from hwio.ops.run import run
+from hwio.ops.stray import bias_or_option
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import describe
 from hwio.shapes.transposed import transposed_geometry, transposed_layout
@@ -116,17 +117,18 @@ def conv_transpose(
         check_keywords("conv_transpose", unknown, (*TRANSPOSE_OPTIONS, "like"), x, w)
     answer = answer_as(like)
     given = x, w
-    x, w = as_array(x, "x"), as_array(w, "w")
-    b = None if b is None else as_array(b, "b")
-    with worded_for("conv_transpose", *given):
-        problem = transposed_problem(
-            x.shape, w.shape, layout, flip, method,
-            stride=stride, padding=padding, output_padding=output_padding,
-            output_size=output_size, dilation=dilation, groups=groups,
-        )  # fmt: skip
-        if b is not None:
-            check_bias(b.shape, problem.geometry.in_channels, problem.layout.w)
-        problem = check_room_for(problem, widest(x, w), memory_limit, dx="y")
+    with bias_or_option(conv_transpose, locals()):
+        x, w = as_array(x, "x"), as_array(w, "w")
+        b = None if b is None else as_array(b, "b")
+        with worded_for("conv_transpose", *given):
+            problem = transposed_problem(
+                x.shape, w.shape, layout, flip, method,
+                stride=stride, padding=padding, output_padding=output_padding,
+                output_size=output_size, dilation=dilation, groups=groups,
+            )  # fmt: skip
+            if b is not None:
+                check_bias(b.shape, problem.geometry.in_channels, problem.layout.w)
+            problem = check_room_for(problem, widest(x, w), memory_limit, dx="y")
     return answer(grad_x(problem, aligned(x), aligned(w), b, name="y"))  # type: ignore[no-any-return]
 
 

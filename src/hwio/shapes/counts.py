@@ -88,7 +88,7 @@ def entries_of(value: Any) -> list[Any] | None:
     if isinstance(value, tuple | list):
         return list(value[:100])
     shape = getattr(value, "shape", None)
-    if shape and hasattr(value, "tolist") and prod(shape) <= 100:
+    if shape and len(shape) == 1 and hasattr(value, "tolist") and prod(shape) <= 100:
         entries: list[Any] = value.tolist()
         return entries
     return None
@@ -123,10 +123,13 @@ def _of_length(entries: list[Any], ndim: int) -> int | tuple[int, ...]:
     if len(entries) == 1:
         return nearest_int(entries[0], 1)
     ones = [type(e) is int and e == 1 for e in entries]
+    steps = [e for e, one in zip(entries, ones, strict=True) if not one]
     if len(entries) == ndim + 2 and ones[0]:  # TensorFlow counts N and C too
         middle = entries[1:-1] if ones[-1] else entries[2:]
+    elif len(set(map(repr, entries))) == 1:  # one number, too often or not often enough
+        middle = entries[:1] * ndim
     else:
-        middle = [1] * ndim
+        middle = steps if len(steps) == ndim else [1] * ndim
     return tuple(nearest_int(e, 1) for e in middle) if ndim > 1 else nearest_int(middle[0], 1)
 
 

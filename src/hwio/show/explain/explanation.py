@@ -7,6 +7,7 @@ from typing import Any, Never
 from hwio.errors import ArgumentTypeError
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.places import refuse_places
+from hwio.ops.stray import bias_or_option
 from hwio.show.case import read_case
 from hwio.show.explain.alone import one_array
 from hwio.show.explain.explained import Explanation
@@ -81,7 +82,8 @@ def explain(
         return explain_transposed(x, w, b, at, options)
     refuse_sizes(options)
     check_keywords("explain", options, _KEYWORDS, x, w)
-    case = read_case(x, w, b, options)
+    with bias_or_option(explain, locals()):
+        case = read_case(x, w, b, options)
     if check_gradient(gradient, at_w, dy):
         return Explanation(case, None, gradient_trace(case, dy, at, at_w))
     return Explanation(case, None if at is None else trace(case, at))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 
 from hwio.engine.threads import HERE
-from hwio.errors import ArgumentTypeError, OptionError, ShapeError, kind, show, word
+from hwio.errors import ArgumentTypeError, HwioError, OptionError, ShapeError, kind, show, word
 from hwio.ops.arrays import aligned, as_array, is_shape
 from hwio.ops.backward import Backward, check_room_for, check_way
 from hwio.ops.canonical import y_view
@@ -18,13 +18,13 @@ from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.memory import stored_shape
 from hwio.ops.missing import missing_dy
 from hwio.ops.options import check_flip
+from hwio.ops.other_dy import other_dy, reread
 from hwio.ops.places import refuse_places
 from hwio.ops.planning import check_shape_like, checked_shape
 from hwio.ops.quick_grad import quick_grads
 from hwio.ops.wording import worded_for
-from hwio.shapes.geometry import arithmetic
-from hwio.shapes.layout import ACTIVATION_LAYOUTS, describe, read_layout
-from hwio.shapes.padding import PADDINGS, check_padding_mode
+from hwio.shapes.layout import read_layout
+from hwio.shapes.padding import check_padding_mode
 
 if TYPE_CHECKING:
     from hwio.ops.grad_each import Grads, Packs
@@ -123,19 +123,23 @@ def conv_grad(
         found = None if quick is None else quick(x, w, dy)
         if found is not None:
             return found
-    given = x, w
-    x, w = back_operand(x, "x", wanted), back_operand(w, "w", wanted)
-    dy = None if dy is None else as_array(dy, "dy")
     options = {
         "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
         "layout": layout,
     }  # fmt: skip
-    with worded_for("conv_grad", *given):
-        problem = check_backward(
-            shape_of(x), shape_of(w), flip=flip, padding_mode=padding_mode, method=method,
-            needed=" ".join(f"d{letter}" for letter in wanted), **options,
-        )  # fmt: skip
-        grads = go_back(problem, x, w, dy, wanted, options, memory_limit)
+    given = x, w
+    try:
+        x, w = back_operand(x, "x", wanted), back_operand(w, "w", wanted)
+        dy = None if dy is None else as_array(dy, "dy")
+        with worded_for("conv_grad", *given):
+            problem = check_backward(
+                shape_of(x), shape_of(w), flip=flip, padding_mode=padding_mode, method=method,
+                needed=" ".join(f"d{letter}" for letter in wanted), **options,
+            )  # fmt: skip
+            grads = go_back(problem, x, w, dy, wanted, options, memory_limit)
+    except HwioError as error:
+        reread(error, conv_grad, locals(), options)
+        raise
     if key is not None and key not in _KNOWN:
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
@@ -214,11 +218,7 @@ def go_back(
     packs : dict, optional
         Keeps what is packed of w for later calls with the same w.
     """
-    geo, lay = problem.geometry, problem.layout
-    if dy is None:
-        raise ArgumentTypeError(missing_dy(stored_shape(geo, lay), lay.y))
-    if dy.shape != stored_shape(geo, lay):
-        raise ShapeError(_other_dy(problem, dy.shape, (shape_of(x), shape_of(w)), options))
+    dy = checked_dy(problem, x, w, dy, options)
     itemsize = widest(*(a for a in (x, w, dy) if not isinstance(a, tuple)))
     asked = {letter: f"d{letter}" if letter in wanted else "" for letter in "xw"}
     problem = check_room_for(problem, itemsize, memory_limit, dx=asked["x"], dw=asked["w"])
@@ -226,6 +226,18 @@ def go_back(
     dx = grad_x(problem, dy, conjugate(aligned(w)), packs=packs) if "x" in wanted else None
     dw = grad_w(problem, conjugate(aligned(x)), dy, shape_of(w)) if "w" in wanted else None
     return dx, dw, grad_b(y_view(problem, dy)) if "b" in wanted else None
+
+
+def checked_dy(
+    problem: Backward, x: Any, w: Any, dy: Array | None, options: dict[str, Any]
+) -> Array:
+    """Return dy, if there is one, of y's shape."""
+    right = stored_shape(problem.geometry, problem.layout)
+    if dy is None:
+        raise ArgumentTypeError(missing_dy(right, problem.layout.y))
+    if dy.shape != right:
+        raise ShapeError(other_dy(problem, dy, (shape_of(x), shape_of(w)), options))
+    return dy
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -280,34 +292,3 @@ def back_operand(value: Any, name: str, wanted: str) -> Any:
         raise ArgumentTypeError(word(rule, [], f"need={left!r}   or   {name} = np.ones({value})"))
     check_shape_like(value, name)
     return as_array(value, name)
-
-
-def _other_dy(
-    problem: Backward,
-    shape: tuple[int, ...],
-    shapes: tuple[tuple[int, ...], tuple[int, ...]],
-    options: dict[str, Any],
-) -> str:
-    """Word a dy that is not of y's shape; offer the padding, or the order, in which it would be."""
-    lay, geo = problem.layout, problem.geometry
-    right = stored_shape(geo, lay)
-    rule = f"dy has shape {shape}, but y has {right}"
-    axes = zip(
-        geo.letters, geo.in_size, geo.padding, geo.kernel, geo.dilation, geo.stride, strict=True
-    )
-    facts = [f"{axis}  {arithmetic(n, pair, k, d, s)}" for axis, n, pair, k, d, s in axes]
-    facts.append(f"y  {describe(right, lay.y)}, so dy is that too")
-    fixes = []
-    for word_ in PADDINGS:
-        if word_ == "same_upper" or (word_ == "causal" and geo.ndim > 1):
-            continue
-        other = geometry_of(*shapes, **(options | {"padding": word_}))
-        if stored_shape(other, lay) == shape and word_ != "valid":
-            fixes.append(f"padding={word_!r}")
-    n = "N" if lay.batched else ""
-    for name in ACTIVATION_LAYOUTS[geo.ndim]:
-        letters = name if n else name.replace("N", "")
-        sizes = dict(zip(lay.y, right, strict=True))
-        if letters != lay.y and tuple(sizes[a] for a in letters) == shape:
-            fixes.append(f'layout="{lay.x},{lay.w}->{letters}"')
-    return word(rule, facts, fixes[:3] or f"dy of shape {right}")

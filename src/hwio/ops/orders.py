@@ -32,11 +32,13 @@ _ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
     "conv_grad": (
         ("PyTorch's conv2d_weight", f"x w dy {_LAYER}"),
         ("", f"x w b dy {_LAYER}"),
+        ("", "x w dy need"),
     ),
     "conv_transpose": (("PyTorch's conv_transpose2d", f"x w b {_BACK}"), _NO_BIAS),
     "conv_transpose_grad": (
         ("PyTorch's conv_transpose2d", f"x w dy {_BACK}"),
         ("", f"x w b dy {_BACK}"),
+        ("", "x w dy need"),
     ),
     "prepare": (
         ("PyTorch's conv2d", f"w b {_LAYER}"),
@@ -72,6 +74,7 @@ _ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
         ("", f"w source target kind {_LAYER}"),
         ("", f"w source target {_LAYER}"),
     ),
+    "layer.grad": (_OWN, ("", "x dy need")),
     "layer": (_OWN, ("PyTorch's conv2d", f"x {_LAYER}")),
     "interop.torch.conv": (_PLAIN,),
     "interop.dask.conv": (_PLAIN,),
@@ -175,6 +178,10 @@ def _is_activation(value: Any, rank: int) -> bool:
     return isinstance(value, str) and value.lower() in ("relu", "relu6")
 
 
+def _is_need(value: Any, rank: int) -> bool:
+    return isinstance(value, str) and set(value) <= set("xwb")
+
+
 def _are_words(value: Any, rank: int) -> bool:
     words = value if isinstance(value, tuple | list) else [value]
     return all(isinstance(each, str) for each in words)
@@ -199,13 +206,14 @@ _KINDS: dict[str, Callable[[Any, int], bool]] = {
     **dict.fromkeys(("dy", "y", "out", "pointwise"), _is_array),
     **dict.fromkeys(("ceil_mode", "count_include_pad", "return_indices"), _is_bool),
     **dict.fromkeys(("flip", "gradient", "keepdims"), _is_bool),
-    **dict.fromkeys(("to", "title", "need", "source", "target", "kind"), _is_text),
+    **dict.fromkeys(("to", "title", "source", "target", "kind"), _is_text),
     **dict.fromkeys(("methods", "x_layouts", "w_layouts"), _are_words),
     "padding": _is_padding,
     "b": _is_bias,
     "layout": _is_layout,
     "at": _is_place,
     "method": _is_method,
+    "need": _is_need,
     "activation": _is_activation,
     "timeout": _is_time,
 }

@@ -63,7 +63,25 @@ def refuse_places(function: Callable[..., Any], given: dict[str, Any]) -> NoRetu
     for name in [each for each in read if each in named]:
         twice = f"{show(read.pop(name))} by place, {show(named[name])} by name"
         facts.append(f"{name} is given twice: {twice}")
-    raise ArgumentTypeError(word(rule, facts, _calls(say, own, places, read | named)))
+    calls = _calls(say, own, places, read | named)
+    if say == "layer" and read.get("out") is not None:
+        facts, calls = _second_array(given["self"], read["out"], facts, calls)
+    raise ArgumentTypeError(word(rule, facts, calls))
+
+
+def _second_array(
+    layer: Any, array: Any, facts: list[str], calls: list[str]
+) -> tuple[list[str], list[str]]:
+    """Say what an array beside x may be to a layer: its own w or b, dy, or out."""
+    shape = getattr(array, "shape", None)
+    if not hasattr(layer, "letters"):
+        return facts, calls
+    if shape == layer.w.shape:
+        return ["it has the shape of the layer's own w"], ["layer(x)"]
+    if shape == (layer.w.shape[layer.letters.find("O")],):
+        told = ["read as b, which belongs to prepare" if layer.b is None else "b is in place"]
+        return told, ["hwio.prepare(w, b)(x)" if layer.b is None else "layer(x)"]
+    return facts, [*calls, "layer.grad(x, dy)   # if it is dy, to go back"]
 
 
 def written_call(function: Callable[..., Any], given: dict[str, Any], read: dict[str, Any]) -> str:
@@ -146,7 +164,8 @@ def _keywords(names: list[str]) -> list[str]:
 
 def _named(seen: list[inspect.Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was given by name: all that is not as it would be without."""
-    named = dict(given.get("options", {}))
+    collected = next((p.name for p in seen if p.kind is p.VAR_KEYWORD), "")
+    named = dict(given.get(collected, {}))
     for p in seen:
         value = given[p.name] if p.kind is p.KEYWORD_ONLY else None
         if value is not None and not (type(value) is type(p.default) and value == p.default):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 
 from hwio.engine.threads import HERE
-from hwio.errors import ArgumentTypeError, ShapeError, show, word
+from hwio.errors import ArgumentTypeError, HwioError, ShapeError, show, word
 from hwio.ops.arrays import as_array
 from hwio.ops.check import Problem, check_problem
 from hwio.ops.early import check_early
 from hwio.ops.elsewhere import answer_as
 from hwio.ops.keywords import FOREIGN, OPTIONS, check_keywords, hide_refused
+from hwio.ops.memory import stored_shape
 from hwio.ops.options import Clip, clip_of
 from hwio.ops.places import refuse_places
 from hwio.ops.quick import Quick, QuickLaunch, not_started, quick_call
@@ -155,7 +156,8 @@ class Prepared:
             refuse_places(Prepared.grad, locals())
         if unknown:
             raise ArgumentTypeError(_settled(unknown, self.options, "x, dy, y= and need="))
-        from hwio.ops.grad import back_operand, check_need, go_back, shape_of
+        from hwio.ops.grad import back_operand, check_need, checked_dy, go_back, shape_of
+        from hwio.ops.other_dy import reread, retell_for_layer
         from hwio.ops.quick_grad import quick_grads
 
         wanted = check_need(need)
@@ -165,20 +167,27 @@ class Prepared:
             found = quick(x, self.w, dy)
             if found is not None:
                 return found
-        given, x = x, back_operand(x, "x", wanted)
-        dy = None if dy is None else as_array(dy, "dy")
         options = {name: self.options[name] for name in _SHAPING if name in self.options}
-        with worded_for("prepare", given, self.w):
-            problem = self._back_problem(shape_of(x), options)
-            if dy is not None and self.options.get("activation") is not None:
-                y = self._output(x, y)
-                check_alike(dy.shape, y.shape)
-                dy = stopped(dy, y, clip_of(self.options["activation"], y.dtype))
-            limit = self.options.get("memory_limit")
-            grads = go_back(problem, x, self.w, dy, wanted, options, limit, self._packs)
-            if self.options.get("activation") is None and limit is None:
-                self._remember(key, quick_grads(problem, x, self.w, dy, wanted, self._packs))
-            return grads
+        given = x
+        try:
+            x = back_operand(x, "x", wanted)
+            dy = None if dy is None else as_array(dy, "dy")
+            with worded_for("prepare", given, self.w):
+                problem = self._back_problem(shape_of(x), options)
+                y = None if y is None else self._checked_y(problem, y)
+                dy = checked_dy(problem, x, self.w, dy, options)
+                if self.options.get("activation") is not None:
+                    y = self._output(x, y)
+                    dy = stopped(dy, y, clip_of(self.options["activation"], y.dtype))
+                limit = self.options.get("memory_limit")
+                grads = go_back(problem, x, self.w, dy, wanted, options, limit, self._packs)
+        except HwioError as error:
+            reread(error, Prepared.grad, locals(), options)
+            retell_for_layer(error, self.options, self.b)
+            raise
+        if self.options.get("activation") is None and limit is None:
+            self._remember(key, quick_grads(problem, x, self.w, dy, wanted, self._packs))
+        return grads
 
     def _remember(self, key: Any, quick: QuickGrads | None) -> None:
         """Keep quick gradients, of one shape of x for each that is given as a shape alone."""
@@ -187,10 +196,18 @@ class Prepared:
                 self._grads.clear()
             self._grads[key] = quick
 
-    def _output(self, x: Any, y: Any) -> Array:
+    def _checked_y(self, problem: Backward, y: Any) -> Array:
+        """Return y as an array, if it can be what the layer returned."""
+        array, right = as_array(y, "y"), stored_shape(problem.geometry, problem.layout)
+        if array.shape != right:
+            rule = f"y has shape {array.shape}, but for this x the layer returns {right}"
+            raise ShapeError(word(rule, [], "y = layer(x)"))
+        return array
+
+    def _output(self, x: Any, y: Array | None) -> Array:
         """Return y, computed again where it was not given."""
         if y is not None:
-            return as_array(y, "y")
+            return y
         if isinstance(x, tuple):
             rule = f"x={x} is a shape, and activation={show(self.options['activation'])} needs y"
             facts = ["dy ends where the activation holds y at a bound"]
@@ -284,13 +301,6 @@ def stopped(dy: Array, y: Array, clip: Clip | None) -> Array:
     if high is not None:
         held |= y >= high
     return np.where(held, dy.dtype.type(0), dy)
-
-
-def check_alike(dy: tuple[int, ...], y: tuple[int, ...]) -> None:
-    """Raise ShapeError where dy is not of y's shape."""
-    if dy != y:
-        rule = f"dy has shape {dy}, but y has {y}"
-        raise ShapeError(word(rule, ["dy holds one number for each of y"], f"dy of shape {y}"))
 
 
 def prepare(w: Any, b: Any = None, *more: Never, **options: Any) -> Prepared:

@@ -45,6 +45,7 @@ def _told(function: Callable[..., Any], given: dict[str, Any], message: str) -> 
     if isinstance(b, bool):
         facts = ["a bias is an array with one number per filter"]
         return word(f"b={b} is no bias", facts, "b=None   # none, or an array of one per filter")
+    found: tuple[str, dict[str, Any]] | None
     if isinstance(b, dict):
         found = DICT_OF_OPTIONS, spread(b)
     else:

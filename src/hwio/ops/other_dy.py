@@ -53,7 +53,7 @@ def other_dy(
         return word(rule, facts, fix)
     if shape == (geo.out_channels,):
         facts = [own, "it has a bias's shape: no bias is needed, for db is the sum of dy"]
-        return word(rule, facts, f"dy of shape {right}")
+        return word(rule, facts, f"dy=np.ones({right})   # of a loss that is the sum of y")
     one = _one_image(shape, right, shapes[0], lay.x[0] == lay.y[0] == "N")
     if one:
         return word(rule, [own], one)

@@ -151,7 +151,7 @@ def _checked(
         raise ArgumentTypeError(word("window is missing: None is no size", facts, fixes))
     if isinstance(window, dict) and spread(window, ("window",)):
         typed = (f"{name}={show(value)}" for name, value in spread(window, POOL_SIZES).items())
-        rule = f"window={show(window)} is a dict, not an int"
+        rule = "window is a dict, not an int"
         raise ArgumentTypeError(word(rule, ["its entries go by name"], ", ".join(typed)))
     entries = entries_of(window)
     lay = read_pool_layout(layout, x_shape, None if entries is None else len(entries))

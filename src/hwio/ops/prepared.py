@@ -201,7 +201,7 @@ class Prepared:
         array, right = as_array(y, "y"), stored_shape(problem.geometry, problem.layout)
         if array.shape != right:
             rule = f"y has shape {array.shape}, but for this x the layer returns {right}"
-            raise ShapeError(word(rule, [], "y = layer(x)"))
+            raise ShapeError(word(rule, [], "y=layer(x)"))
         return array
 
     def _output(self, x: Any, y: Array | None) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,5 +59,6 @@ def _told(function: Callable[..., Any], given: dict[str, Any], message: str) -> 
     facts += [f"the {which} argument is the bias; options go by name", there]
     read = {name: given[name] for name in ("x", "w") if name in given} | read
     fixes = [written_call(function, given, read)]
-    fixes += [f"{line[7:]}   # one bias for all" for line in lines if "np.full(" in line]
+    each = next((re.search(r"np\.full\((\d+)", line) for line in lines if "np.full(" in line), None)
+    fixes += [f"b=np.full({each[1]}, {b})   # one bias for all"] if each else []
     return word(rule, facts, fixes)

@@ -21,6 +21,7 @@ from hwio.engine.tiles import (
     DW_DIRECT,
     DW_FORMS,
     PAIRS,
+    POOLING_GRAD_KINDS,
     POOLING_KINDS,
     POOLING_PIXELS,
     RUNS,
@@ -29,6 +30,7 @@ from hwio.engine.tiles import (
     Block,
     depthwise_block,
     line_block,
+    pooling_grad_block,
     pooling_symbol,
 )
 
@@ -152,6 +154,13 @@ def _pooling(vector_bytes: int) -> Iterator[Build]:
             yield Build("pooling", symbol, (task, kind, lanes, pixels))
 
 
+def _pooling_grad(vector_bytes: int) -> Iterator[Build]:
+    """Yield what gives dy back to windows, for each pair of number types."""
+    for task, pairs in POOLING_GRAD_KINDS.items():
+        for pair in pairs:
+            yield Build("pooling_grad", *pooling_grad_block(task, *pair, vector_bytes))
+
+
 def _weaving(vector_bytes: int) -> Iterator[Build]:
     """Yield the packing of whole numbers for each width of a panel."""
     for kind, lanes, nrv in dict.fromkeys(
@@ -217,6 +226,7 @@ BUILDS: dict[str, Callable[[int], Iterator[Build]]] = {
     "spread": _spread,
     "unfolding": _unfolding,
     "pooling": _pooling,
+    "pooling_grad": _pooling_grad,
     "planes": _planes,
     "split": _split,
     "tile_forms": _tile_forms,

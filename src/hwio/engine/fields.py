@@ -42,8 +42,8 @@ SPLIT_FIELDS = (  # of kernels/split.py
     "filters", "y_step", "panels", "panel_group",
 )  # fmt: skip
 
-POOLING_FIELDS = (  # of kernels/pooling.py
-    "x", "y",
+POOLING_FIELDS = (  # of kernels/pooling.py and kernels/pooling_grad.py, where y is dy
+    "x", "y", "dx",
     "kernel",  # the kernel's own address, for launch/held.py
     "pixels",  # output pixels of all images
     "out_d", "out_h", "out_w", "in_d", "in_h", "in_w", "kernel_d", "kernel_h", "kernel_w",
@@ -54,6 +54,11 @@ POOLING_FIELDS = (  # of kernels/pooling.py
     "inner", "outer",  # the pixels of a row from ``inner`` on, before ``outer``, miss no tap on W
     "piece", "pieces",  # pixels of a row that go together, pieces of a row
     "tiles",  # pieces of a task
+    "part", "parts",  # channels that go together, such parts of all channels
+    # of gradients, whose pieces are rows of windows, and whose steps of x are counted in numbers
+    "all_ties",  # whether every maximum of a window gets dy
+    "apart", "covered",  # whether no windows meet; whether besides each cell of x has its window
+    "zeros",  # address of a vector of zeros, read instead of dx where windows are apart
 )  # fmt: skip
 POOLING_AT = {name: 8 * n for n, name in enumerate(POOLING_FIELDS)}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
+from typing import Any
 
 # vector bytes -> (MR, NRV), widest first
 DIRECT = {
@@ -39,6 +40,13 @@ POOLING_PIXELS = {64: 4, 32: 2, 16: 2}
 POOLING_KINDS = {
     "max": ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"),
     "mean": ("f4", "f8"),
+}
+# vector bytes -> vectors of dy that are given back at once
+GIVEN_VECTORS = {64: 8, 32: 4, 16: 4}
+# number types of x and of dy; others are widened to one of these, which changes no order
+POOLING_GRAD_KINDS = {
+    "max": tuple((x, dy) for dy in ("f4", "f8") for x in ("f4", "f8", "i8", "u8")),
+    "mean": (("f4", "f4"), ("f8", "f8")),
 }
 LINE_VECTORS = 8  # sums that hide the time of a multiply-add
 RUNS = {3: 3, 5: 5, 7: 5}  # width of a kernel -> taps that are taken at once; wider ones: WIDE_RUN
@@ -192,6 +200,13 @@ def dw_depthwise_block(
 def pooling_symbol(task: str, kind: str, vector_bytes: int) -> str:
     """Return the compiled function's name, as in ``pooling_max_f4_16_4``."""
     return f"pooling_{task}_{kind}_{vector_bytes // int(kind[1])}_{POOLING_PIXELS[vector_bytes]}"
+
+
+def pooling_grad_block(task: str, x: str, dy: str, vector_bytes: int) -> tuple[str, tuple[Any, ...]]:
+    """Return the compiled function's name, as in ``pooling_grad_max_f4_f8_8_4``, and what it is built with."""
+    lanes, pixels = vector_bytes // max(int(x[1]), int(dy[1])), POOLING_PIXELS[vector_bytes]
+    parameters = (task, x, dy, lanes, pixels, GIVEN_VECTORS[vector_bytes])
+    return f"pooling_grad_{task}_{x}_{dy}_{lanes}_{pixels}", parameters
 
 
 def line_block(kind: str, vector_bytes: int, channels: int) -> Block:

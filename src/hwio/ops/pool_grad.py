@@ -31,7 +31,6 @@ from hwio.ops.pool_check import (
 )
 from hwio.ops.pool_keywords import OPTIONS, check_pool_keywords, readable
 from hwio.ops.pool_ways import canonical_x, canonical_y, send_to_all, send_to_peaks, stored_x
-from hwio.pooling.divisor import divisor
 
 if TYPE_CHECKING:
     from hwio.types import Array, Padding
@@ -116,8 +115,7 @@ def max_pool_grad(
     result = dy.dtype if dy.dtype.kind in "fc" else np.dtype(np.int64)
     compute = _exact(dy, problem) if dy.dtype.kind in "iu" else float_compute(dy.dtype)
     given = canonical_y(problem, dy.astype(compute, copy=False))
-    with np.errstate(over="ignore", invalid="ignore"):
-        dx = send_to_peaks(problem, canonical_x(problem, native(x)), given, all_ties)
+    dx = send_to_peaks(problem, canonical_x(problem, native(x)), given, all_ties)
     return stored_x(problem, rounded(dx, result))
 
 
@@ -180,10 +178,8 @@ def avg_pool_grad(
     )  # fmt: skip
     check_dy(dy, problem, x_shape)
     result = mean_dtype(dy.dtype)
-    share = canonical_y(problem, native(dy).astype(float_compute(result), copy=False))
-    share = share / divisor(problem.geometry, problem.padding, counts).astype(share.real.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        dx = send_to_all(problem, share)
+    given = canonical_y(problem, native(dy).astype(float_compute(result), copy=False))
+    dx = send_to_all(problem, given, counts)
     return stored_x(problem, rounded(dx, result))
 
 
@@ -198,7 +194,7 @@ def _check_ties(ties: Any) -> str:
 
 
 def _exact(dy: Array, problem: PoolProblem) -> np.dtype[Any]:
-    """Return int64, if it holds every sum of integers."""
+    """Return float64 or int64, whichever holds every sum of integers."""
     geo = problem.geometry
     axes = zip(geo.kernel, geo.out_size, strict=True)
     most = prod(min(k, out) for k, out in axes)  # windows over one cell
@@ -207,4 +203,4 @@ def _exact(dy: Array, problem: PoolProblem) -> np.dtype[Any]:
         rule = f"dx could reach {show(bound)}, which int64 does not hold"
         facts = [f"windows over one cell · max|dy| = {most}·{largest(dy)}"]
         raise RangeError(word(rule, facts, "dy = dy.astype(np.float64)   # rounded"))
-    return np.dtype(np.int64)
+    return np.dtype(np.float64 if bound <= 2**53 else np.int64)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwio.ops.pool_compiled import compiled_windows
+from hwio.ops.pool_grad_compiled import compiled_means, compiled_peaks
 from hwio.pooling import FASTEST, POOL_METHODS, SUM
 from hwio.pooling.divisor import divisor
 from hwio.shapes.layout import as_view
@@ -46,12 +47,22 @@ def find_places(problem: PoolProblem, x: Array) -> Array:
 
 def send_to_peaks(problem: PoolProblem, x: Array, dy: Array, all_ties: bool) -> Array:
     """Add each dy (n, *out, c) to the maximum of its window; (n, *in, c)."""
-    return _way(problem).max_grad(x, dy, problem.geometry, all_ties)
+    dx = compiled_peaks(problem, x, dy, all_ties)
+    if dx is None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            dx = _way(problem).max_grad(x, dy, problem.geometry, all_ties)
+    return dx
 
 
-def send_to_all(problem: PoolProblem, dy: Array) -> Array:
-    """Add each dy (n, *out, c) to every cell of its window; (n, *in, c)."""
-    return _way(problem).sum_grad(dy, problem.geometry)
+def send_to_all(problem: PoolProblem, dy: Array, count_include_pad: bool) -> Array:
+    """Share each dy (n, *out, c) out to all cells of its window; (n, *in, c)."""
+    dx = compiled_means(problem, dy, count_include_pad)
+    if dx is None:
+        by = divisor(problem.geometry, problem.padding, count_include_pad)
+        share = dy / by.astype(dy.real.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            dx = _way(problem).sum_grad(share, problem.geometry)
+    return dx
 
 
 def _way(problem: PoolProblem) -> PoolMethod:

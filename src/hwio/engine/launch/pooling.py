@@ -14,7 +14,7 @@ from hwio.engine.fields import POOLING_FIELDS as FIELDS
 from hwio.engine.jit import address_of, is_ready
 from hwio.engine.launch.held import run_held
 from hwio.engine.launch.sizes import axes, geometry_fields, three
-from hwio.engine.pack import aligned
+from hwio.engine.pack import address, aligned
 from hwio.engine.threads import pool
 from hwio.engine.tiles import POOLING_KINDS, POOLING_PIXELS, pooling_symbol
 
@@ -54,15 +54,23 @@ def refusal_of(task: str, geo: Geometry, kind: str) -> str | None:
     """Return why the kernel can't serve, or why it should not, or None."""
     if kind not in POOLING_KINDS[task]:
         return f"there is no kernel for {kind}"
+    why = nothing_for(geo)
+    if why is not None:
+        return why
+    if geo.n * geo.pixels * geo.in_channels * prod(geo.kernel) < LITTLE and not is_ready(
+        pooling_symbol(task, kind, processor().vector_bytes)
+    ):
+        return "it is done before a kernel would be compiled"
+    return None
+
+
+def nothing_for(geo: Geometry) -> str | None:
+    """Return why no kernel of pooling can serve sizes, or None."""
     if 0 in (*geo.x_shape, *geo.y_shape):
         return "there is nothing to pool"
     sizes = (*geo.x_shape, *geo.y_shape, *geo.kernel, *geo.step, *geo.tap_step)
     if max(*sizes, *(low for low, _ in geo.padding)) >= FAR:
         return "its sizes are beyond what the kernel can add up"
-    if geo.n * geo.pixels * geo.in_channels * prod(geo.kernel) < LITTLE and not is_ready(
-        pooling_symbol(task, kind, processor().vector_bytes)
-    ):
-        return "it is done before a kernel would be compiled"
     return None
 
 
@@ -93,7 +101,7 @@ def launch_of(task: str, geo: Geometry, kind: str, by: Array, threads: int) -> P
     parameters = (task, kind, lanes, POOLING_PIXELS[vector])
     address = address_of("pooling", pooling_symbol(task, kind, vector), *parameters)
     fields = {
-        **_sizes(geo, size),
+        **size_fields(geo, size),
         "pixels": geo.n * geo.pixels,
         "divisors": by.ctypes.data,
         "divisor_step": 0 if by.size == 1 else size,
@@ -107,8 +115,8 @@ def launch_of(task: str, geo: Geometry, kind: str, by: Array, threads: int) -> P
     return PoolingLaunch(words, -(-rows * pieces // tiles), by, held)
 
 
-def _sizes(geo: Geometry, size: int) -> dict[str, int]:
-    """Return the fields that name sizes."""
+def size_fields(geo: Geometry, size: int) -> dict[str, int]:
+    """Return the fields that name sizes, x's steps in numbers of ``size`` bytes."""
     low, stride, last = geo.padding[-1][0], geo.step[-1], (geo.kernel[-1] - 1) * geo.tap_step[-1]
     inner = min(-(-low // stride), geo.out_size[-1])
     outer = min((geo.in_size[-1] - 1 + low - last) // stride + 1, geo.out_size[-1])
@@ -132,6 +140,6 @@ def run(launch: PoolingLaunch, x: Array, shape: tuple[int, ...]) -> Array:
         return launch.held(launch.fields, x, np.empty(shape, x.dtype))
     y: Array = aligned(shape, x.dtype)
     workers, fields = pool(), launch.fields.copy()
-    fields[_X], fields[_Y] = x.ctypes.data, y.ctypes.data
-    workers.run(workers.state, int(fields[_KERNEL]), fields.ctypes.data, launch.tasks)
+    fields[_X], fields[_Y] = address(x), address(y)
+    workers.run(workers.state, int(fields[_KERNEL]), address(fields), launch.tasks)
     return y

@@ -56,7 +56,6 @@ POOLING_FIELDS = (  # of kernels/pooling.py and kernels/pooling_grad.py, where y
     "tiles",  # pieces of a task
     "part", "parts",  # channels that go together, such parts of all channels
     # of gradients, whose pieces are rows of windows, and whose steps of x are counted in numbers
-    "all_ties",  # whether every maximum of a window gets dy
     "apart", "covered",  # whether no windows meet; whether besides each cell of x has its window
     "zeros",  # address of a vector of zeros, read instead of dx where windows are apart
 )  # fmt: skip

@@ -59,12 +59,17 @@ def copy(typingctx, source, target, count):
 
 @intrinsic
 def clear(typingctx, target, count):
-    """Write zeros, bytes in units of four."""
+    """Write zeros, bytes in units of four: whole lines as vectors, then the rest."""
 
     def codegen(ctx, b, sig, args):
         target, count = args
-        with cgutils.for_range(b, b.lshr(count, ir.Constant(I64, 2))) as loop:
-            where = b.add(target, b.shl(loop.index, ir.Constant(I64, 2)))
+        line = ir.VectorType(I32, 16)
+        lines = b.and_(count, ir.Constant(I64, -64))
+        with cgutils.for_range(b, b.lshr(count, ir.Constant(I64, 6))) as loop:
+            where = b.add(target, b.shl(loop.index, ir.Constant(I64, 6)))
+            b.store(ir.Constant(line, None), at(b, where, line), align=4)
+        with cgutils.for_range(b, b.lshr(b.sub(count, lines), ir.Constant(I64, 2))) as loop:
+            where = b.add(b.add(target, lines), b.shl(loop.index, ir.Constant(I64, 2)))
             b.store(ir.Constant(I32, 0), at(b, where, I32), align=4)
         return ctx.get_dummy_value()
 

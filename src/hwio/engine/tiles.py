@@ -43,9 +43,11 @@ POOLING_KINDS = {
 }
 # vector bytes -> vectors of dy that are given back at once
 GIVEN_VECTORS = {64: 8, 32: 4, 16: 4}
-# number types of x and of dy; others are widened to one of these, which changes no order
+# who gets dy -> number types of x and of dy
+_PAIRS_OF_FLOATS = (("f4", "f4"), ("f8", "f8"), ("f8", "f4"))
 POOLING_GRAD_KINDS = {
-    "max": tuple((x, dy) for dy in ("f4", "f8") for x in ("f4", "f8", "i8", "u8")),
+    "first": _PAIRS_OF_FLOATS,
+    "all": _PAIRS_OF_FLOATS,
     "mean": (("f4", "f4"), ("f8", "f8")),
 }
 LINE_VECTORS = 8  # sums that hide the time of a multiply-add
@@ -202,8 +204,10 @@ def pooling_symbol(task: str, kind: str, vector_bytes: int) -> str:
     return f"pooling_{task}_{kind}_{vector_bytes // int(kind[1])}_{POOLING_PIXELS[vector_bytes]}"
 
 
-def pooling_grad_block(task: str, x: str, dy: str, vector_bytes: int) -> tuple[str, tuple[Any, ...]]:
-    """Return the compiled function's name, as in ``pooling_grad_max_f4_f8_8_4``, and what it is built with."""
+def pooling_grad_block(
+    task: str, x: str, dy: str, vector_bytes: int
+) -> tuple[str, tuple[Any, ...]]:
+    """Return the compiled function's name, as in ``pooling_grad_first_f8_f4_8_4``, and what it is built with."""
     lanes, pixels = vector_bytes // max(int(x[1]), int(dy[1])), POOLING_PIXELS[vector_bytes]
     parameters = (task, x, dy, lanes, pixels, GIVEN_VECTORS[vector_bytes])
     return f"pooling_grad_{task}_{x}_{dy}_{lanes}_{pixels}", parameters

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwio.engine import give_up, refusal
+from hwio.ops.integers import largest
 from hwio.pooling.divisor import divisor
 
 if TYPE_CHECKING:
     from hwio.ops.pool_check import PoolProblem
     from hwio.types import Array
 
-# x's number type -> one that holds all its numbers, and that a kernel has
-_WIDER: dict[str, Any] = {"f2": np.float32, "i4": np.float64, "u4": np.float64}
-_WIDER |= dict.fromkeys(("i1", "u1", "i2", "u2"), np.float32)
+# x's number type -> the one that its maximum is looked for in, which keeps every number and its order
+_FLOATS: dict[str, Any] = {"f4": np.float32, "f8": np.float64, "i4": np.float64, "u4": np.float64}
+_FLOATS |= dict.fromkeys(("f2", "i1", "u1", "i2", "u2"), np.float32)
+_WHOLE = 2**53  # float64 has all whole numbers up to it
 
 
 def compiled_peaks(problem: PoolProblem, x: Array, dy: Array, all_ties: bool) -> Array | None:
@@ -36,9 +38,13 @@ def compiled_peaks(problem: PoolProblem, x: Array, dy: Array, all_ties: bool) ->
     """
     if problem.method != "auto" or refusal() is not None or not _in_order(x):
         return None
-    wide = _WIDER.get(x.dtype.str[1:])
-    x = np.ascontiguousarray(x, wide)
-    return _given(problem, "max", x, np.ascontiguousarray(dy), all_ties)
+    kind = _FLOATS.get(x.dtype.str[1:])
+    if kind is None and x.dtype.kind in "iu" and largest(x) <= _WHOLE:
+        kind = np.float64
+    if kind is None:
+        return None
+    x = np.ascontiguousarray(x, kind if dy.dtype == np.float32 else np.float64)
+    return _given(problem, "all" if all_ties else "first", x, np.ascontiguousarray(dy))
 
 
 def compiled_means(problem: PoolProblem, dy: Array, counts: bool) -> Array | None:
@@ -69,13 +75,15 @@ def _in_order(array: Array) -> bool:
     return all(one >= other >= 0 for one, other in pairwise(steps))
 
 
-def _given(problem: PoolProblem, task: str, x: Array, dy: Array, flag: bool) -> Array | None:
-    """Run a kernel; the flag is ``all_ties`` of a maximum, ``counts`` of a mean."""
+def _given(
+    problem: PoolProblem, task: str, x: Array, dy: Array, counts: bool | None = None
+) -> Array | None:
+    """Run a kernel."""
     # here and not above: it loads llvmlite, which `import hwio` must not
     from hwio.engine.launch import pooling_grad
 
     try:
-        launch = _launch(pooling_grad, problem, task, (x.dtype, dy.dtype), flag)
+        launch = _launch(pooling_grad, problem, task, (x.dtype, dy.dtype), counts)
         shape = problem.geometry.x_shape
         return None if launch is None else pooling_grad.run(launch, x, dy, shape)
     except MemoryError:
@@ -86,22 +94,23 @@ def _given(problem: PoolProblem, task: str, x: Array, dy: Array, flag: bool) -> 
 
 
 def _launch(
-    pooling_grad: Any, problem: PoolProblem, task: str, dtypes: tuple[Any, Any], flag: bool
+    pooling_grad: Any,
+    problem: PoolProblem,
+    task: str,
+    dtypes: tuple[np.dtype[Any], np.dtype[Any]],
+    counts: bool | None,
 ) -> Any:
     """Return the launch that the problem has kept, or a new one; None where there is no kernel."""
     from hwio.engine.threads import get_num_threads
 
     threads = get_num_threads()
-    key = (task, *dtypes, flag, threads)
+    key = (task, dtypes[0].char, dtypes[1].char, counts, threads)
     if key in problem.kept:
         return problem.kept[key]
     geo, kinds = problem.geometry, (dtypes[0].str[1:], dtypes[1].str[1:])
     launch = None
     if pooling_grad.refusal_of(task, geo, kinds) is None:
-        by = np.ones(1) if task == "max" else divisor(geo, problem.padding, flag)
-        all_ties = task == "max" and flag
-        launch = pooling_grad.launch_of(
-            task, geo, kinds, by.astype(dtypes[1]), all_ties, threads
-        )
+        by = np.ones(1) if counts is None else divisor(geo, problem.padding, counts)
+        launch = pooling_grad.launch_of(task, geo, kinds, by.astype(dtypes[1]), threads)
     problem.kept[key] = launch
     return launch

@@ -6,6 +6,8 @@ x and of dx may differ in size.
 
 from __future__ import annotations
 
+from functools import partial
+
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -38,7 +40,8 @@ def make_tile(task: str, kind: str, given: str, lanes: int, mr: int, most: int):
 class GivingEmitter(PoolingEmitter):
     """Emits the instructions of one tile of windows.
 
-    ``kind`` is x's number type, ``given`` that of dy and dx; ``most`` vectors are given at once.
+    ``task`` tells who gets dy: the "first" maximum of a window, "all" of its maxima, or every cell
+    its share, as a "mean" has it. ``kind`` is x's number type, ``given`` that of dy and dx.
     """
 
     def __init__(self, builder, task, kind, given, lanes, mr, most) -> None:
@@ -47,76 +50,152 @@ class GivingEmitter(PoolingEmitter):
 
     def tile(self, a, x, dx, dy, by, depth, rows, taps, skipped, owned, channels):
         """Emit the loops over channels: as many vectors at once as there are, then narrower ones."""
-        b, at_once = self.b, self.most // self.mr
-        every = (
-            (depth, AT["dilation_d"], AT["x_d"]),
-            (rows, AT["dilation_h"], AT["x_h"]),
-            (taps, AT["dilation_w"], AT["x_w"]),
-        )
-        window = [(count, b.mul(self.field(a, d), self.field(a, x))) for count, d, x in every]
-        owner = a, window, skipped, owned
+        b, end = self.b, number(0)
+        self.fields, self.by, self.span = a, by, (skipped, owned)
+        counts = zip((depth, rows, taps), "dhw", strict=True)
+        self.steps = [
+            (n, b.mul(self.field(f"dilation_{s}"), self.field(f"x_{s}"))) for n, s in counts
+        ]
+        self.pixel = b.mul(self.field("stride_w"), self.field("x_w"))
+        self.apart = b.icmp_signed("!=", self.field("apart"), number(0))
+        self.zeros = self.field("zeros")
 
         def body(vectors, lanes):
             def give(n, carried):
-                places = (x, b.mul(n, number(self.size))), (dx, b.mul(n, number(self.given_size)))
-                here, back = (b.add(*place) for place in places)
-                there = b.add(dy, b.mul(n, number(self.given_size)))
-                self.give(owner, here, back, there, by, vectors, lanes)
+                back, here = self.times(n, self.given_size), b.add(x, self.times(n, self.size))
+                self.give(here, b.add(dx, back), b.add(dy, back), vectors, lanes)
                 return carried
 
             return give
 
-        end = number(0)
-        steps = [(v, self.lanes) for v in (4, 2, 1) if v <= at_once]
+        widths = [(v, self.lanes) for v in (4, 2, 1) if v * self.mr <= self.most]
         narrow = self.lanes // 2
         while narrow:
-            steps.append((1, narrow))
+            widths.append((1, narrow))
             narrow //= 2
-        for vectors, lanes in steps:
+        for vectors, lanes in widths:
             start, end = end, b.and_(channels, number(-vectors * lanes))
             self.loop(start, end, number(vectors * lanes), [], body(vectors, lanes))
 
-    def give(self, owner, x, dx, dy, by, vectors, lanes):
-        """Emit what happens to some channels of the tile's windows."""
-        a, ((depth, step_d), *_), skipped, owned = owner
-        b, dy_step = self.b, self.times(self.field(a, AT["channels"]), self.given_size)
-        vector = ir.VectorType(NUMBERS[self.given], lanes)
-        left = [self.load(at_, vector) for at_ in self.spots(dy, dy_step, vectors, lanes)]
-        pixel = b.mul(self.field(a, AT["stride_w"]), self.field(a, AT["x_w"]))
+    def give(self, x, dx, dy, vectors, lanes):
+        """Emit the giving for some channels: look for the maxima, then add to dx."""
+        b, shape = self.b, (vectors, lanes)
+        places = self.spots(dy, self.times(self.field("channels"), self.given_size), *shape)
+        given = [self.load(place, ir.VectorType(NUMBERS[self.given], lanes)) for place in places]
+        steps = [(count, self.times(step, self.size)) for count, step in self.steps]
+        pixel = self.times(self.pixel, self.size)
         if self.task == "mean":
-            left = self.shared(left, by, self.field(a, AT["divisor_step"]), vectors, lanes)
-            largest = after = None
+            given = self.shared(given, *shape)
+            self.spread(dx, given, None, *shape)
+        elif self.task == "first":
+            first = self.first_of(x, steps, pixel, *shape)
+
+            def is_first(tap, offset):
+                for one in first:
+                    yield b.icmp_signed("==", one, tap)
+
+            self.spread(dx, given, is_first, *shape)
         else:
-            sizes = [(count, self.times(step, self.size)) for count, step in owner[1]]
-            largest = self.reduced(x, sizes, self.times(pixel, self.size), vectors, lanes)
-            keep = b.icmp_signed("!=", self.field(a, AT["all_ties"]), number(0))
-            after = [b.select(keep, one, ir.Constant(vector, None)) for one in left]
-        tap = _Tap(self, a, pixel, largest, after, vectors, lanes)
+            tops = self.reduced(x, steps, pixel, *shape)
 
-        def plane(n, left):
-            shift = b.mul(n, step_d)
-            if largest is not None:
-                left = tap.rows(owner, x, dx, shift, (number(0), skipped), left, writes=False)
-            left = tap.rows(owner, x, dx, shift, (skipped, owned), left, writes=True)
-            if largest is None:
-                return left
-            # another plane follows, whose taps come after the rows that are not owned
-            more = b.icmp_signed("<", b.add(n, number(1)), depth)
-            rest = owned, b.select(more, owner[1][1][0], owned)
-            return tap.rows(owner, x, dx, shift, rest, left, writes=False)
+            def is_largest(tap, offset):
+                here = b.add(x, self.times(offset, self.size))
+                for place, top in zip(self.vectors_at(here, pixel, *shape), tops, strict=True):
+                    yield self.equal(self.load(place, self.vector(lanes)), top)
 
-        carried = [] if largest is None else left
-        tap.share = left
-        self.loop(number(0), depth, number(1), carried, plane)
+            self.spread(dx, given, is_largest, *shape)
 
-    def shared(self, given, by, step, vectors, lanes):
+    def first_of(self, x, window, pixel_step, vectors, lanes):
+        """Emit the loops over the taps; return which one has each window's first maximum or NaN.
+
+        Taps are counted row by row from the first one that is on x.
+        """
+        b, vector, count = self.b, self.vector(lanes), self.mr * vectors
+        (depth, step_d), (rows, step_h), (taps, step_w) = window
+
+        def tap(base, k, state):
+            tops, found, here = state[:count], state[count:-1], state[-1]
+            places = self.vectors_at(b.add(base, b.mul(k, step_w)), pixel_step, vectors, lanes)
+            for n, place in enumerate(places):  # one by one: masks have few registers
+                value = self.load(place, vector)
+                above = self.above(value, tops[n])
+                tops[n] = b.select(above, value, tops[n])
+                found[n] = b.select(above, here, found[n])
+            return [*tops, *found, b.add(here, self.numbers(1, lanes))]
+
+        def row(base, n, state):
+            base = b.add(base, b.mul(n, step_h))
+            return self.loop(number(0), taps, number(1), state, partial(tap, base))
+
+        def plane(n, state):
+            base = b.add(x, b.mul(n, step_d))
+            return self.loop(number(0), rows, number(1), state, partial(row, base))
+
+        least, none = ir.Constant(vector, [self.least()] * lanes), self.numbers(0, lanes)
+        start = [*[least] * count, *[none] * (count + 1)]
+        return self.loop(number(0), depth, number(1), start, plane)[count:-1]
+
+    def spread(self, dx, given, chosen, vectors, lanes):
+        """Emit the loops over the taps that may be written.
+
+        ``chosen(tap, offset)`` yields for each vector who gets dy, if not all do: tap counts as in
+        ``first_of``, the offset in numbers.
+        """
+        b = self.b
+        (depth, step_d), (rows, step_h), (taps, step_w) = self.steps
+
+        def tap(base, n, carried):
+            offset = b.add(base, b.mul(n, step_w))
+            here, step = (self.times(value, self.given_size) for value in (offset, self.pixel))
+            places = self.spots(b.add(dx, here), step, vectors, lanes)
+            who = chosen(carried[0], offset) if chosen else [None] * len(given)
+            for place, dy, one in zip(places, given, who, strict=True):
+                self.add(place, dy, one)
+            return [b.add(carried[0], self.numbers(1, lanes))]
+
+        def row(base, before, n, carried):
+            base = b.add(base, b.mul(n, step_h))
+            start = b.trunc(b.mul(b.add(before, n), taps), ir.IntType(8 * self.size))
+            self.loop(number(0), taps, number(1), [self.splat(start, lanes)], partial(tap, base))
+            return carried
+
+        def plane(n, carried):
+            inner = partial(row, b.mul(n, step_d), b.mul(n, rows))
+            return self.loop(*self.span, number(1), carried, inner)
+
+        self.loop(number(0), depth, number(1), [], plane)
+
+    def add(self, place, dy, chosen):
+        """Add dy to the chosen cells of dx; to nothing where no other window gives to them."""
+        b = self.b
+        old = self.load(b.select(self.apart, self.zeros, place), dy.type)
+        new = b.fadd(old, dy)
+        if chosen is not None:
+            new = b.select(chosen, new, old)
+        b.store(new, at(b, place, new.type), align=self.given_size)
+
+    def above(self, value, top):
+        """Tell where a value is above what there was, or the first NaN."""
+        b = self.b
+        return b.and_(b.fcmp_unordered(">", value, top), b.fcmp_ordered("ord", top, top))
+
+    def equal(self, value, top):
+        """Tell where a value is the largest; a NaN is, in a window that has one."""
+        b = self.b
+        return b.or_(b.fcmp_ordered("==", value, top), b.fcmp_unordered("uno", value, value))
+
+    def shared(self, given, vectors, lanes):
         """Divide each window's dy by its number of cells."""
-        b, done = self.b, []
+        b, done, step = self.b, [], self.field("divisor_step")
         for m in range(self.mr):
-            one = self.load(b.add(by, b.mul(step, number(m))), NUMBERS[self.given])
-            one = self.splat(one, lanes)
-            done += [b.fdiv(dy, one) for dy in given[m * vectors : (m + 1) * vectors]]
+            by = self.load(b.add(self.by, b.mul(step, number(m))), NUMBERS[self.given])
+            by = self.splat(by, lanes)
+            done += [b.fdiv(dy, by) for dy in given[m * vectors : (m + 1) * vectors]]
         return done
+
+    def numbers(self, value, lanes):
+        """Return a vector that counts taps, in integers as wide as x's numbers."""
+        return ir.Constant(ir.VectorType(ir.IntType(8 * self.size), lanes), [value] * lanes)
 
     def spots(self, address, step, vectors, lanes):
         """Yield where each vector of each window's dy or dx is."""
@@ -130,69 +209,6 @@ class GivingEmitter(PoolingEmitter):
         """Multiply by a constant."""
         return self.b.mul(value, number(factor))
 
-    def field(self, a, offset):
+    def field(self, name):
         """Load a field."""
-        return self.b.load(at(self.b, self.b.add(a, number(offset)), I64), align=8)
-
-
-class _Tap:
-    """Emits what one tap of the tile's windows does, and the loops over rows and taps."""
-
-    def __init__(self, emitter, a, pixel, largest, after, vectors, lanes) -> None:
-        self.e, self.b, self.pixel = emitter, emitter.b, pixel
-        self.largest, self.after = largest, after
-        self.vectors, self.lanes = vectors, lanes
-        self.share = []
-        self.apart = self.b.icmp_signed("!=", emitter.field(a, AT["apart"]), number(0))
-        self.zeros = emitter.field(a, AT["zeros"])
-
-    def rows(self, owner, x, dx, shift, span, left, *, writes):
-        """Emit the loops over the rows from span's first on, before its second."""
-        _, (_, (_, step_h), (taps, step_w)), *_ = owner
-        b = self.b
-
-        def row(j, left):
-            base = b.add(shift, b.mul(j, step_h))
-
-            def body(k, left):
-                return self.tap(x, dx, b.add(base, b.mul(k, step_w)), left, writes)
-
-            return self.e.loop(number(0), taps, number(1), left, body)
-
-        return self.e.loop(*span, number(1), left, row)
-
-    def tap(self, x, dx, offset, left, writes):
-        """Emit one tap; return what is left of every dy."""
-        e, b, shape = self.e, self.b, (self.vectors, self.lanes)
-        if self.largest is None:
-            self.add(dx, offset, self.share)
-            return left
-        here = b.add(x, e.times(offset, e.size))
-        places = e.vectors_at(here, e.times(self.pixel, e.size), *shape)
-        values = [e.load(place, e.vector(self.lanes)) for place in places]
-        found = [self.found(value, top) for value, top in zip(values, self.largest, strict=True)]
-        if writes:
-            none = ir.Constant(left[0].type, None)
-            self.add(
-                dx, offset, [b.select(f, one, none) for f, one in zip(found, left, strict=True)]
-            )
-        each = zip(found, self.after, left, strict=True)
-        return [b.select(f, after, one) for f, after, one in each]
-
-    def found(self, value, top):
-        """Tell which values are the largest: a NaN is, in a window that has one."""
-        b, kind = self.b, self.e.kind[0]
-        if kind != "f":
-            return b.icmp_signed("==", value, top)
-        same = b.fcmp_ordered("==", value, top)
-        return b.or_(same, b.fcmp_unordered("uno", value, value))
-
-    def add(self, dx, offset, amounts):
-        """Add to dx; to nothing where no other window gives to these cells."""
-        e, b = self.e, self.b
-        here = b.add(dx, e.times(offset, e.given_size))
-        step = e.times(self.pixel, e.given_size)
-        places = e.spots(here, step, self.vectors, self.lanes)
-        for place, amount in zip(places, amounts, strict=True):
-            old = e.load(b.select(self.apart, self.zeros, place), amount.type)
-            b.store(b.fadd(old, amount), at(b, place, amount.type), align=e.given_size)
+        return self.b.load(at(self.b, self.b.add(self.fields, number(AT[name])), I64), align=8)

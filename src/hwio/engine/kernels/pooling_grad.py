@@ -3,9 +3,8 @@
 A task owns some rows of dx, or some channels of them, and nobody else writes there. It takes the
 windows that meet its rows, the last one first:
 
-    largest = max over the taps of x[tap]                        as in kernels/pooling
-    for row of the window: for tap:   found = x[tap] is largest
-                                      dx[tap] += dy where found;    dy = 0 where found
+    tap of the window that has its first maximum                 as in kernels/pooling
+    for row of the window: for tap:   dx[tap] += dy   where it is that one; or all are equal; or always
 
 Windows go backwards and taps forwards, so that a cell of dx gets its numbers in the order of the taps,
 as in ``max_grad_taps`` and ``sum_grad_taps``: the same bits. A window over the border of two tasks is

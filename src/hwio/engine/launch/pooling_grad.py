@@ -39,19 +39,19 @@ def refusal_of(task: str, geo: Geometry, kinds: tuple[str, str]) -> str | None:
 
 
 def launch_of(
-    task: str, geo: Geometry, kinds: tuple[str, str], by: Array, all_ties: bool, threads: int
+    task: str, geo: Geometry, kinds: tuple[str, str], by: Array, threads: int
 ) -> PoolingLaunch:
     """Work out the fields of a launch.
 
     Parameters
     ----------
-    task : {"max", "mean"}
+    task : {"first", "all", "mean"}
+        Who gets dy: of the maxima, or every cell its share.
     geo : Geometry
     kinds : tuple of str
         Number types of x and dy, such as "f4"; a mean has dy's alone, twice.
     by : array, shape (*out, 1) or (1,)
         Of dy's type; a mean divides dy by it.
-    all_ties : bool
     threads : int
     """
     vector, sizes = processor().vector_bytes, [int(kind[1]) for kind in kinds]
@@ -68,7 +68,6 @@ def launch_of(
         "divisors": address(by),
         "divisor_step": 0 if by.size == 1 else sizes[1],
         "tiles": at_once,
-        "all_ties": all_ties,
         "apart": _are_apart(geo),
         "covered": _are_apart(geo) and _cover(geo),
         "zeros": address(_ZEROS),

@@ -27,7 +27,7 @@ def make_tile(task: str, kind: str, given: str, lanes: int, mr: int, most: int):
     ):  # fmt: skip
         def codegen(ctx, b, signature, args):
             def emit(inner, values):
-                GivingEmitter(inner, task, kind, given, lanes, mr, most).tile(*values)
+                GivingEmitter(inner, task, kind, given, lanes, mr, most).give_all(*values)
 
             call_apart(b, f"giving_tile_{mr}", emit, args)
             return ctx.get_dummy_value()
@@ -48,7 +48,7 @@ class GivingEmitter(PoolingEmitter):
         super().__init__(builder, task, kind, lanes, mr)
         self.given, self.most, self.given_size = given, most, int(given[1])
 
-    def tile(self, a, x, dx, dy, by, depth, rows, taps, skipped, owned, channels):
+    def give_all(self, a, x, dx, dy, by, depth, rows, taps, skipped, owned, channels):
         """Emit the loops over channels: as many vectors at once as there are, then narrower ones."""
         b, end = self.b, number(0)
         self.fields, self.by, self.span = a, by, (skipped, owned)

@@ -61,7 +61,8 @@ def launch_of(
     fields = size_fields(geo, 1)
     shares = _shares(fields, geo.n, geo.in_channels, max(sizes), most)
     units = geo.n * shares["pieces"] * shares["parts"]
-    at_once = -(-units // min(units, 2 * most))
+    held = run_held(3) if work < TASK else None
+    at_once = units if held else -(-units // min(units, 2 * most))
     fields |= shares
     fields |= {
         "pixels": geo.n,
@@ -74,7 +75,6 @@ def launch_of(
         "kernel": address_of("pooling_grad", symbol, *parameters),
     }
     words = np.array([fields.get(name, 0) for name in FIELDS], np.int64)
-    held = run_held(3) if work < TASK else None
     return PoolingLaunch(words, -(-units // at_once), by, held)
 
 

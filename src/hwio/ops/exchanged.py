@@ -50,7 +50,8 @@ def refuse_exchanged(
     ]
     read = {name: values[place] for name, place in zip(places, order, strict=True)}
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    shapes = ", ".join(f"{name} {_shown(read[name])}" for name in names if _is_array(read[name]))
+    arrays = [name for name in names if name != "window" and _is_array(read[name])]
+    shapes = ", ".join(f"{name} {_shown(read[name])}" for name in arrays)
     fix = f"{written_call(function, given, read)}   # {shapes}"
     error.args = (word(f"{listed} look exchanged: {rule}", facts, fix),)
 

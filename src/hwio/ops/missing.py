@@ -6,6 +6,13 @@ from hwio.errors import word
 from hwio.shapes.layout import describe
 
 
+def one_number(shape: tuple[int, ...]) -> str:
+    """Word a dy that is one number, as if it were the loss's own gradient."""
+    facts = ["it is the gradient for y: one number for each of y"]
+    fix = f"dy = np.full({shape}, dy)   # of a loss that is dy times the sum of y"
+    return word(f"dy is one number, but y has shape {shape}", facts, fix)
+
+
 def missing_dy(shape: tuple[int, ...], letters: str) -> str:
     """Word a call without dy, which offers one of y's shape.
 

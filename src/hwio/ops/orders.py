@@ -58,7 +58,10 @@ _ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
         ("TensorFlow's max_pool2d", "x window stride padding layout"),
     ),
     "argmax_pool": (("PyTorch's max_pool2d", f"x {_MAX} return_indices"),),
-    "max_pool_grad": (("PyTorch's max_pool2d", f"x dy {_MAX}"),),
+    "max_pool_grad": (
+        ("TensorFlow's MaxPoolGrad", "x y dy window stride padding"),
+        ("PyTorch's max_pool2d", f"x dy {_MAX}"),
+    ),
     "avg_pool": (
         ("PyTorch's avg_pool2d", f"x {_MEAN} divisor_override"),
         ("TensorFlow's avg_pool2d", "x window stride padding layout"),

@@ -15,6 +15,7 @@ from hwio.ops.exchanged import refuse_exchanged
 from hwio.ops.forgotten import conv_changes, forgotten, told
 from hwio.ops.keywords import OPTIONS
 from hwio.ops.memory import stored_shape
+from hwio.ops.missing import one_number
 from hwio.ops.places import spoken, written_call
 from hwio.shapes.geometry import arithmetic
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, describe, read_layout
@@ -46,11 +47,7 @@ def other_dy(
     rule = f"dy has shape {shape}, but y has {right}"
     own = f"y  {describe(right, lay.y)}, so dy is that too"
     if shape == ():
-        rule = f"dy is one number, but y has shape {right}"
-        fix = f"dy = np.full({right}, dy)   # of a loss that is dy times the sum of y"
-        facts = ["dy is the gradient for y: one number for each of y"]
-        facts += ["options go by name, for example stride=2"] if dy.dtype.kind in "iu" else []
-        return word(rule, facts, fix)
+        return one_number(right)
     if shape == (geo.out_channels,):
         facts = [own, "it has a bias's shape: no bias is needed, for db is the sum of dy"]
         return word(rule, facts, f"dy=np.ones({right})   # of a loss that is the sum of y")

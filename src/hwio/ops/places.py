@@ -18,6 +18,7 @@ _BY_NAME = ("window", "p")  # they may be given by place, but two numbers side b
 # what an order has and the function has not, and why it can be left out
 _WITHOUT = {
     "b": "no bias is needed",
+    "y": "it is worked out again",
     "axis": "all spatial axes are pooled",
     "return_indices": "hwio.argmax_pool tells the places of the maxima",
     "divisor_override": "a window is divided by the number of its cells",

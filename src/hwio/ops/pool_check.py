@@ -22,7 +22,7 @@ from hwio.ops.arrays import as_array, is_shape
 from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import spread
 from hwio.ops.memory import check_memory, check_output, size, stored_shape
-from hwio.ops.missing import missing_dy
+from hwio.ops.missing import missing_dy, one_number
 from hwio.pooling import POOL_METHODS
 from hwio.shapes.counts import entries_of, per_axis
 from hwio.shapes.padding import PADDING_MODES, PADDINGS, resolve_padding
@@ -267,6 +267,8 @@ def check_dy(dy: Array | None, problem: PoolProblem, x_shape: Shape) -> None:
     dy_shape: Shape = dy.shape
     if dy_shape == shape:
         return
+    if dy_shape == ():
+        raise ShapeError(one_number(shape))
     rule = f"dy has shape {dy_shape}, but y has {shape}"
     wide = max(len(str(x_shape)), len(str(dy_shape)))
     known = len(dy_shape) == len(shape)

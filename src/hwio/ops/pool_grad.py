@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
-from hwio.errors import OptionError, RangeError, nearest, show, word
+from hwio.errors import HwioError, OptionError, RangeError, nearest, show, word
 from hwio.ops.arrays import float_compute, is_shape
 from hwio.ops.finish import rounded
 from hwio.ops.integers import largest
+from hwio.ops.other_pool_dy import reread_pool
 from hwio.ops.places import refuse_places
 from hwio.ops.pool import PAD_COUNTS, Sizes, mean_dtype
 from hwio.ops.pool_check import (
@@ -102,15 +103,20 @@ def max_pool_grad(
         refuse_places(max_pool_grad, locals())
     if unknown:
         check_pool_keywords("max_pool_grad", unknown, (*OPTIONS, "ties"))
-    x = pool_array(x)
-    dy = None if dy is None else pool_array(dy, "dy")
-    refuse_complex(x.dtype, "x")
-    all_ties = _check_ties(ties) == "all"
-    problem = check_pool(
-        x.shape, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
-        layout=layout, method=method, why=NO_MAXIMUM,
-    )  # fmt: skip
-    check_dy(dy, problem, x.shape)
+    raw = {"x": x, "dy": dy}
+    try:
+        x = pool_array(x)
+        dy = None if dy is None else pool_array(dy, "dy")
+        refuse_complex(x.dtype, "x")
+        all_ties = _check_ties(ties) == "all"
+        problem = check_pool(
+            x.shape, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
+            layout=layout, method=method, why=NO_MAXIMUM,
+        )  # fmt: skip
+        check_dy(dy, problem, x.shape)
+    except HwioError as error:
+        reread_pool(error, max_pool_grad, locals() | raw)
+        raise
     dy = native(dy)
     result = dy.dtype if dy.dtype.kind in "fc" else np.dtype(np.int64)
     compute = _exact(dy, problem) if dy.dtype.kind in "iu" else float_compute(dy.dtype)
@@ -168,15 +174,20 @@ def avg_pool_grad(
         refuse_places(avg_pool_grad, locals())
     if unknown:
         check_pool_keywords("avg_pool_grad", unknown, (*OPTIONS, "count_include_pad"))
-    x_shape = x if is_shape(x) else pool_array(x).shape
-    dy = None if dy is None else pool_array(dy, "dy")
-    counts = check_flag(count_include_pad, "count_include_pad", PAD_COUNTS)
-    problem = check_pool(
-        x_shape, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
-        layout=layout, method=method, why=None if counts else NO_MEAN,
-        way_out="count_include_pad=True",
-    )  # fmt: skip
-    check_dy(dy, problem, x_shape)
+    raw = {"x": x, "dy": dy}
+    try:
+        x_shape = x if is_shape(x) else pool_array(x).shape
+        dy = None if dy is None else pool_array(dy, "dy")
+        counts = check_flag(count_include_pad, "count_include_pad", PAD_COUNTS)
+        problem = check_pool(
+            x_shape, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
+            layout=layout, method=method, why=None if counts else NO_MEAN,
+            way_out="count_include_pad=True",
+        )  # fmt: skip
+        check_dy(dy, problem, x_shape)
+    except HwioError as error:
+        reread_pool(error, avg_pool_grad, locals() | raw)
+        raise
     result = mean_dtype(dy.dtype)
     given = canonical_y(problem, native(dy).astype(float_compute(result), copy=False))
     dx = send_to_all(problem, given, counts)

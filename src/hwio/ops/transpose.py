@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Never
 
-from hwio.errors import ArgumentTypeError, ShapeError, word
+import numpy as np
+
+from hwio.errors import ArgumentTypeError, HwioError, ShapeError, word
 from hwio.ops.arrays import aligned, as_array
 from hwio.ops.backward import Backward, check_room_for, check_way
 from hwio.ops.canonical import x_view
 from hwio.ops.check import check_bias, check_problem
 from hwio.ops.elsewhere import answer_as
+from hwio.ops.exchanged import refuse_exchanged
+from hwio.ops.forgotten import conv_changes, forgotten, told
 from hwio.ops.grad import check_need, widest
 from hwio.ops.grad_each import conjugate, grad_b, grad_w, grad_x
 from hwio.ops.keywords import check_keywords, hide_refused
-from hwio.ops.missing import missing_dy
+from hwio.ops.missing import missing_dy, one_number
 from hwio.ops.options import check_flip
 from hwio.ops.places import refuse_places
 from hwio.ops.run import run
@@ -186,28 +190,24 @@ def conv_transpose_grad(
         known = (*TRANSPOSE_OPTIONS, "need")
         check_keywords("conv_transpose_grad", unknown, known, x, w)
     wanted, given = check_need(need), (x, w)
-    x, w = as_array(x, "x"), as_array(w, "w")
-    dy = None if dy is None else as_array(dy, "dy")
-    with worded_for("conv_transpose_grad", *given):
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        given_size = {"output_size": output_size, "output_padding": output_padding}
-        told = output_size is None and output_padding is None and dy is not None
-        try:
-            if told:
-                given_size["output_size"] = _size_of(dy, x, w, layout)
-            problem = transposed_problem(
-                x.shape, w.shape, layout, flip, method, "dw", **options, **given_size
-            )
-        except ShapeError as error:
-            if not (told and str(error).startswith("output_size=")):
-                raise
-            problem = transposed_problem(x.shape, w.shape, layout, flip, method, "dw", **options)
-            _check_dy(problem, dy.shape, [line.strip() for line in str(error).split("\n")[1:-2]])
-        if dy is None:
-            raise ArgumentTypeError(missing_dy(_shape_of_y(problem), problem.layout.x))
-        _check_dy(problem, dy.shape)
-        if "w" in wanted:
-            problem = check_room_for(problem, widest(x, w, dy), memory_limit, dw="dw")
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    size = {"output_size": output_size, "output_padding": output_padding}
+    try:
+        x, w = as_array(x, "x"), as_array(w, "w")
+        dy = None if dy is None else as_array(dy, "dy")
+        with worded_for("conv_transpose_grad", *given):
+            problem = _back_problem(x, w, dy, (layout, flip, method), options, size)
+            if "w" in wanted:
+                problem = check_room_for(problem, widest(x, w, dy), memory_limit, dw="dw")
+    except HwioError as error:
+        places = ("x", "w", "dy")
+
+        def fit(x: Any, w: Any, dy: Any) -> bool:
+            arrays = all(isinstance(each, np.ndarray) for each in (x, w, dy))
+            return arrays and bool(_back_problem(x, w, dy, (layout, flip, method), options, size))
+
+        refuse_exchanged(error, conv_transpose_grad, locals(), places, fit)
+        raise
     x, w, dy = aligned(x), aligned(w), aligned(dy)
     dx = _forward(problem, dy, conjugate(w), memory_limit) if "x" in wanted else None
     dw = grad_w(problem, dy, conjugate(x), w.shape) if "w" in wanted else None
@@ -231,6 +231,30 @@ def transposed_problem(
     own, forward = transposed_layout(layout, x_shape, w_shape)
     geo = transposed_geometry(own, x_shape, w_shape, **sizes)
     return Backward(forward, geo, "zeros", check_flip(flip), check_way(method, geo, needed))
+
+
+def _back_problem(
+    x: Array, w: Array, dy: Any, words: tuple[Any, ...], options: Any, size: Any
+) -> Backward:
+    """Check shapes and options of a way back, and dy, from which the size of y is read."""
+    layout, flip, method = words
+    sized = size["output_size"] is None and size["output_padding"] is None and dy is not None
+    try:
+        if sized:
+            size = size | {"output_size": _size_of(dy, x, w, layout)}
+        problem = transposed_problem(
+            x.shape, w.shape, layout, flip, method, "dw", **options, **size
+        )
+    except ShapeError as error:
+        if not (sized and str(error).startswith("output_size=")):
+            raise
+        problem = transposed_problem(x.shape, w.shape, layout, flip, method, "dw", **options)
+        legal = [line.strip() for line in str(error).split("\n")[1:-2]]
+        _check_dy(problem, dy, (x, w), layout, options, legal)
+    if dy is None:
+        raise ArgumentTypeError(missing_dy(_shape_of_y(problem), problem.layout.x))
+    _check_dy(problem, dy, (x, w), layout, options)
+    return problem
 
 
 def _forward(problem: Backward, dy: Array, w: Array, memory_limit: int | None) -> Array:
@@ -260,10 +284,28 @@ def _shape_of_y(problem: Backward) -> tuple[int, ...]:
     return tuple(sizes[letter] for letter in lay.x)
 
 
-def _check_dy(problem: Backward, shape: tuple[int, ...], legal: Iterable[str] = ()) -> None:
-    """Check that dy has the shape of y."""
+def _check_dy(
+    problem: Backward,
+    dy: Array,
+    others: tuple[Array, Array],
+    layout: str | None,
+    options: dict[str, Any],
+    legal: Iterable[str] = (),
+) -> None:
+    """Check that dy has the shape of y; say with which options it would."""
     lay, right = problem.layout, _shape_of_y(problem)
-    if shape != right:
-        rule = f"dy has shape {shape}, but y has {right}"
-        facts = [f"y  {describe(right, lay.x)}, so dy is that too", *legal]
-        raise ShapeError(word(rule, facts, f"dy of shape {right}"))
+    if dy.shape == right:
+        return
+
+    def y_of(changed: dict[str, Any]) -> tuple[tuple[int, ...], Any]:
+        size = _size_of(dy, *others, layout)
+        shapes = (others[0].shape, others[1].shape)
+        other = transposed_problem(*shapes, layout, False, "auto", **changed, output_size=size)
+        return _shape_of_y(other), other.geometry
+
+    if dy.ndim == 0:
+        raise ShapeError(one_number(right))
+    found = [] if dy.ndim != len(right) else forgotten(dy.shape, options, conv_changes(), y_of)
+    rule = f"dy has shape {dy.shape}, but y has {right}"
+    facts = told(found) or [f"y  {describe(right, lay.x)}, so dy is that too", *legal]
+    raise ShapeError(word(rule, facts, found or f"dy of shape {right}"))

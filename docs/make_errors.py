@@ -35,7 +35,7 @@ b = np.ones(8)
 ```
 
 `plan`, `explain`, `compare` and `code` word fixes for themselves; the command line spells them as
-flags. A missing x or w is Python's own `TypeError`.
+flags.
 
 ## Classes
 

@@ -13,6 +13,7 @@ from hwio.diagnosis.findings import Findings
 from hwio.diagnosis.inquiry import inquire
 from hwio.diagnosis.telling import groups_of, sort_of, tell
 from hwio.ops.keywords import check_keywords, hide_refused
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.show.printing import plain
 
@@ -94,7 +95,13 @@ def _finite(value: Any) -> Any:
 
 
 def diagnose(
-    x: Any, w: Any, y: Any, b: Any = None, *more: Never, to: str | None = None, **known: Any
+    x: Any = LEFT_OUT,
+    w: Any = LEFT_OUT,
+    y: Any = LEFT_OUT,
+    b: Any = None,
+    *more: Never,
+    to: str | None = None,
+    **known: Any,
 ) -> Diagnosis:
     """Find every convolution of x and w that makes y, or name what went wrong.
 
@@ -148,6 +155,8 @@ def diagnose(
     """
     if more:
         refuse_places(diagnose, locals())
+    if x is LEFT_OUT or w is LEFT_OUT or y is LEFT_OUT:
+        refuse_missing(diagnose, locals())
     check_keywords("diagnose", known, KEYWORDS, x, w)
     start = perf_counter()
     question = ask(x, w, y, b, to, known)
@@ -161,4 +170,4 @@ def diagnose(
     )  # fmt: skip
 
 
-hide_refused(diagnose)
+hide_refused(diagnose, "x", "w", "y")

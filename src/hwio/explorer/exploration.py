@@ -15,6 +15,7 @@ from hwio.explorer.assembly import TITLE, assemble
 from hwio.explorer.facts import page_facts
 from hwio.explorer.learner import Answer, read_answer
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.stray import bias_or_option
 from hwio.shapes.counts import check_int
@@ -156,8 +157,8 @@ class Exploration:
 
 
 def explore(
-    x: Any,
-    w: Any,
+    x: Any = LEFT_OUT,
+    w: Any = LEFT_OUT,
     b: Any = None,
     *more: Never,
     at: Any = None,
@@ -208,6 +209,8 @@ def explore(
     """
     if more:
         refuse_places(explore, locals())
+    if x is LEFT_OUT or w is LEFT_OUT:
+        refuse_missing(explore, locals())
     check_keywords("explore", options, _KEYWORDS, x, w)
     if title is not None and not isinstance(title, str):
         rule = f"title={show(title)} is not text"
@@ -231,7 +234,7 @@ def explore(
     return Exploration(case, place, title, answer)
 
 
-hide_refused(explore)
+hide_refused(explore, "x", "w")
 
 
 def _sides(case: Case) -> list[tuple[str, tuple[int, ...], str]]:

@@ -18,6 +18,7 @@ from hwio.grading.trials import ENDED, Trial, try_case
 from hwio.grading.worker import DiedError, OutOfTimeError, Worker
 from hwio.mistakes.cases import FUNCTIONS
 from hwio.ops.keywords import hide_refused
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.show.progress import Progress
 
@@ -27,7 +28,7 @@ FORKS = sys.platform == "linux"  # elsewhere a copy of a process may not use its
 
 
 def check(
-    fn: Callable[..., Any] | str | Path,
+    fn: Callable[..., Any] | str | Path = LEFT_OUT,
     *more: Never,
     like: str | None = None,
     forward: Callable[..., Any] | str | None = None,
@@ -72,6 +73,8 @@ def check(
     """
     if more:
         refuse_places(check, locals())
+    if fn is LEFT_OUT:
+        refuse_missing(check, locals())
     seconds = _checked_timeout(timeout)
     if isinstance(fn, str | Path):
         file, name = split_target(str(fn))
@@ -87,7 +90,7 @@ def check(
     return _check_callable(fn, like, forward, seconds)
 
 
-hide_refused(check)
+hide_refused(check, "fn")
 
 
 def check_file(file: Path, **asked: Any) -> list[Checkup]:

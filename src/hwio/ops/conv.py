@@ -12,6 +12,7 @@ from hwio.ops.elsewhere import answer_as
 from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.lazy import lazy_bridge
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
@@ -27,8 +28,8 @@ _KNOWN_MOST = 4096
 
 
 def conv(
-    x: Any,
-    w: Any,
+    x: Any = LEFT_OUT,
+    w: Any = LEFT_OUT,
     b: Any = None,
     *more: Never,
     stride: int | tuple[int, ...] = 1,
@@ -173,6 +174,8 @@ def conv(
             layout=layout, flip=flip, activation=activation, method=method, precision=precision,
             padding_mode=padding_mode, out=out, out_dtype=out_dtype, memory_limit=memory_limit,
         )  # fmt: skip
+    if x is LEFT_OUT or w is LEFT_OUT:
+        refuse_missing(conv, locals())
     given = x, w
     with bias_or_option(conv, locals()):
         x, w = as_array(x, "x", bfloat16=True), as_array(w, "w", bfloat16=True)
@@ -196,4 +199,4 @@ def conv(
     return run(problem, x, w, b, out)
 
 
-hide_refused(conv)
+hide_refused(conv, "x", "w")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Never
 from hwio.errors import ArgumentTypeError, LayoutError, ShapeError, kind, show, word
 from hwio.ops.arrays import as_array
 from hwio.ops.keywords import hide_refused
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.shapes.counts import check_int
 from hwio.shapes.layout import ACTIVATION_LAYOUTS, WEIGHT_LAYOUTS, transpose_axes
 from hwio.shapes.ranks import index_of_letters
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _FORM = 'the form is "OIHW->HWIO": the letters the array has, then those you want'
 
 
-def to_layout(array: Any, change: str, *more: Never) -> Array:
+def to_layout(array: Any = LEFT_OUT, change: str = LEFT_OUT, *more: Never) -> Array:
     """Reorder the axes of weights or activations.
 
     Parameters
@@ -53,6 +54,8 @@ def to_layout(array: Any, change: str, *more: Never) -> Array:
     """
     if more:
         raise ArgumentTypeError(_apart("to_layout(array, ", (change, *more)))
+    if array is LEFT_OUT or change is LEFT_OUT:
+        refuse_missing(to_layout, locals())
     a = as_array(array, "array")
     source, target = _read(change, a.ndim)
     if "M" in source and "M" not in target:
@@ -65,7 +68,9 @@ def to_layout(array: Any, change: str, *more: Never) -> Array:
     return a.transpose(transpose_axes(source, target))
 
 
-def depthwise_weights(array: Any, change: str, channels: int) -> Array:
+def depthwise_weights(
+    array: Any = LEFT_OUT, change: str = LEFT_OUT, channels: int = LEFT_OUT
+) -> Array:
     """Turn grouped weights with I = 1 into TensorFlow's depthwise form.
 
     Parameters
@@ -87,6 +92,8 @@ def depthwise_weights(array: Any, change: str, channels: int) -> Array:
     >>> hwio.depthwise_weights(np.zeros((32, 1, 3, 3)), "OIHW->HWCM", channels=16).shape
     (3, 3, 16, 2)
     """
+    if array is LEFT_OUT or change is LEFT_OUT or channels is LEFT_OUT:
+        refuse_missing(depthwise_weights, locals())
     a = as_array(array, "array")
     source, target = _read(change, a.ndim)
     if "I" not in source or "M" not in target:
@@ -102,7 +109,7 @@ def depthwise_weights(array: Any, change: str, channels: int) -> Array:
     return a.transpose(transpose_axes(space + "CM", target))
 
 
-def layout_recipe(change: str, *more: Never) -> str:
+def layout_recipe(change: str = LEFT_OUT, *more: Never) -> str:
     """Return the NumPy code that does what ``to_layout`` does.
 
     Parameters
@@ -124,6 +131,8 @@ def layout_recipe(change: str, *more: Never) -> str:
     """
     if more:
         raise ArgumentTypeError(_apart("layout_recipe(", (change, *more)))
+    if change is LEFT_OUT:
+        refuse_missing(layout_recipe, locals())
     source, target = _read(change, None)
     name = "w" if set(source) & set("OIM") else "x"
     if "M" in source and "M" not in target:
@@ -139,8 +148,9 @@ def layout_recipe(change: str, *more: Never) -> str:
     return f"np.transpose({name}, {transpose_axes(source, target)})"
 
 
-hide_refused(to_layout)
-hide_refused(layout_recipe)
+hide_refused(to_layout, "array", "change")
+hide_refused(depthwise_weights, "array", "change", "channels")
+hide_refused(layout_recipe, "change")
 
 
 def _apart(call: str, changes: tuple[Any, ...]) -> str:

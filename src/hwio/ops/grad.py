@@ -16,7 +16,7 @@ from hwio.ops.grad_each import conjugate, grad_b, grad_w, grad_x
 from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.memory import stored_shape
-from hwio.ops.missing import missing_dy
+from hwio.ops.missing import LEFT_OUT, missing_dy, refuse_missing
 from hwio.ops.options import check_flip
 from hwio.ops.other_dy import other_dy, reread
 from hwio.ops.places import refuse_places
@@ -41,8 +41,8 @@ GRAD_OPTIONS = (
 
 
 def conv_grad(
-    x: Any,
-    w: Any,
+    x: Any = LEFT_OUT,
+    w: Any = LEFT_OUT,
     dy: Any = None,
     *more: Never,
     stride: int | tuple[int, ...] = 1,
@@ -127,6 +127,8 @@ def conv_grad(
         "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
         "layout": layout,
     }  # fmt: skip
+    if x is LEFT_OUT or w is LEFT_OUT:
+        refuse_missing(conv_grad, locals())
     given = x, w
     try:
         x, w = back_operand(x, "x", wanted), back_operand(w, "w", wanted)
@@ -159,7 +161,7 @@ def _key(arrays: tuple[Array, ...], wanted: str, options: tuple[Any, ...]) -> An
     return found
 
 
-hide_refused(conv_grad, "dy")
+hide_refused(conv_grad, "x", "w", "dy")
 
 
 def check_backward(

@@ -42,7 +42,7 @@ def refuse_places(function: Callable[..., Any], given: dict[str, Any]) -> NoRetu
     seen, places, own = _names(function)
     values = [*(given[name] for name in places), *given["more"]]
     say = spoken(function)
-    taken = f"{say} takes {_listed(places)} by place"
+    taken = f"{say} takes {listed(places)} by place"
     rule = f"{taken}, not {len(values)} values: options go by name"
     known = own if len(own) == len(seen) else [*own, *OPTIONS]  # **options: those of conv
     last = spread(values[-1], known) if isinstance(values[-1], dict) else {}
@@ -135,8 +135,14 @@ def spoken(function: Callable[..., Any]) -> str:
     return f"{module if within else 'hwio'}.{name}"
 
 
-def _listed(names: list[str]) -> str:
-    """Join words as they are spoken."""
+def listed(names: list[str]) -> str:
+    """Join words as they are spoken.
+
+    Examples
+    --------
+    >>> listed(["x", "w", "b"])
+    'x, w and b'
+    """
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
@@ -146,7 +152,7 @@ def _there(whose: str, order: list[str], places: list[str], values: list[Any]) -
     while same < len(places) and order[same] == places[same]:
         same += 1
     pairs = zip(order[same:], values[same:], strict=True)
-    rest = _listed([name for name, value in pairs if value is not None])
+    rest = listed([name for name, value in pairs if value is not None])
     told = f"{whose} has {rest} there" if whose else f"read as {rest}"
     return [told] if rest else []
 

@@ -8,6 +8,7 @@ from hwio.errors import ArgumentTypeError, show, word
 from hwio.ops.arrays import as_array, is_shape
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.lazy import bridge_name
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.planning import problem_of
 from hwio.ops.wording import worded_for
@@ -27,7 +28,7 @@ def plan(x: Any, w: Any, *, gradient: Literal[True], **options: Any) -> Gradient
 
 
 def plan(
-    x: Any, w: Any, *more: Never, gradient: bool = False, **options: Any
+    x: Any = LEFT_OUT, w: Any = LEFT_OUT, *more: Never, gradient: bool = False, **options: Any
 ) -> Plan | GradientPlan:
     """Say what ``conv`` would run for these arrays or shapes, and why; or ``conv_grad``.
 
@@ -56,6 +57,8 @@ def plan(
     """
     if more:
         refuse_places(plan, locals())
+    if x is LEFT_OUT or w is LEFT_OUT:
+        refuse_missing(plan, locals())
     if not isinstance(gradient, bool):
         rule = f"gradient={show(gradient)} is not True or False"
         raise ArgumentTypeError(word(rule, ["gradient=True plans conv_grad"], "gradient=True"))
@@ -67,7 +70,7 @@ def plan(
         return problem_of(x, w, **options).plan
 
 
-hide_refused(plan)
+hide_refused(plan, "x", "w")
 
 
 def _plan_back(x: Any, w: Any, options: dict[str, Any]) -> GradientPlan:

@@ -10,6 +10,7 @@ from hwio.ops.arrays import float_compute
 from hwio.ops.elsewhere import answer_as
 from hwio.ops.finish import rounded
 from hwio.ops.integers import compute_dtype, largest
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.pool_check import (
     NO_MAXIMUM,
@@ -43,7 +44,7 @@ Sizes = int | tuple[int, ...]
 
 @readable
 def max_pool(
-    x: Any,
+    x: Any = LEFT_OUT,
     window: Sizes | None = None,
     *more: Never,
     stride: Sizes | None = None,
@@ -122,6 +123,8 @@ def max_pool(
         refuse_places(max_pool, locals())
     if unknown:
         check_pool_keywords("max_pool", unknown, (*OPTIONS, "out", "like"))
+    if x is LEFT_OUT:
+        refuse_missing(max_pool, locals())
     answer = answer_as(like)
     x = pool_array(x)
     refuse_complex(x.dtype, "x")
@@ -137,7 +140,7 @@ def max_pool(
 
 @readable
 def argmax_pool(
-    x: Any,
+    x: Any = LEFT_OUT,
     window: Sizes | None = None,
     *more: Never,
     stride: Sizes | None = None,
@@ -174,6 +177,8 @@ def argmax_pool(
         refuse_places(argmax_pool, locals())
     if unknown:
         check_pool_keywords("argmax_pool", unknown, OPTIONS)
+    if x is LEFT_OUT:
+        refuse_missing(argmax_pool, locals())
     x = pool_array(x)
     refuse_complex(x.dtype, "x")
     problem = check_pool(
@@ -185,7 +190,7 @@ def argmax_pool(
 
 @readable
 def avg_pool(
-    x: Any,
+    x: Any = LEFT_OUT,
     window: Sizes | None = None,
     *more: Never,
     stride: Sizes | None = None,
@@ -238,6 +243,8 @@ def avg_pool(
         refuse_places(avg_pool, locals())
     if unknown:
         check_pool_keywords("avg_pool", unknown, (*OPTIONS, "count_include_pad", "out", "like"))
+    if x is LEFT_OUT:
+        refuse_missing(avg_pool, locals())
     answer = answer_as(like)
     x = pool_array(x)
     counts = check_flag(count_include_pad, "count_include_pad", PAD_COUNTS)
@@ -255,7 +262,7 @@ def avg_pool(
 
 @readable
 def lp_pool(
-    x: Any,
+    x: Any = LEFT_OUT,
     window: Sizes | None = None,
     p: int = 2,
     *more: Never,
@@ -301,6 +308,8 @@ def lp_pool(
         refuse_places(lp_pool, locals())
     if unknown:
         check_pool_keywords("lp_pool", unknown, ("window", "p", *OPTIONS[1:], "out", "like"))
+    if x is LEFT_OUT:
+        refuse_missing(lp_pool, locals())
     answer = answer_as(like)
     x = pool_array(x)
     p = check_int(p, "p", 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 
 from hwio.errors import ShapeError, word
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.pool import avg_pool, max_pool
 from hwio.ops.pool_check import check_flag, check_pool_method, pool_array
@@ -24,7 +25,7 @@ AXES_STAY = "y keeps the spatial axes, with one cell on each"
 
 @readable
 def global_max_pool(
-    x: Any,
+    x: Any = LEFT_OUT,
     *more: Never,
     layout: str | None = None,
     keepdims: bool = True,
@@ -60,12 +61,14 @@ def global_max_pool(
         refuse_places(global_max_pool, locals())
     if unknown:
         check_pool_keywords("global_max_pool", unknown, OPTIONS)
+    if x is LEFT_OUT:
+        refuse_missing(global_max_pool, locals())
     return _over_all(max_pool, x, layout, keepdims, method)
 
 
 @readable
 def global_avg_pool(
-    x: Any,
+    x: Any = LEFT_OUT,
     *more: Never,
     layout: str | None = None,
     keepdims: bool = True,
@@ -98,6 +101,8 @@ def global_avg_pool(
         refuse_places(global_avg_pool, locals())
     if unknown:
         check_pool_keywords("global_avg_pool", unknown, OPTIONS)
+    if x is LEFT_OUT:
+        refuse_missing(global_avg_pool, locals())
     return _over_all(avg_pool, x, layout, keepdims, method)
 
 

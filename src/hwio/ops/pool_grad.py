@@ -16,6 +16,7 @@ from hwio.errors import HwioError, OptionError, RangeError, nearest, show, word
 from hwio.ops.arrays import float_compute, is_shape
 from hwio.ops.finish import rounded
 from hwio.ops.integers import largest
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.other_pool_dy import reread_pool
 from hwio.ops.places import refuse_places
 from hwio.ops.pool import PAD_COUNTS, Sizes, mean_dtype
@@ -44,7 +45,7 @@ TIES = {
 
 @readable
 def max_pool_grad(
-    x: Any,
+    x: Any = LEFT_OUT,
     dy: Any = None,
     window: Sizes | None = None,
     *more: Never,
@@ -103,6 +104,8 @@ def max_pool_grad(
         refuse_places(max_pool_grad, locals())
     if unknown:
         check_pool_keywords("max_pool_grad", unknown, (*OPTIONS, "ties"))
+    if x is LEFT_OUT:
+        refuse_missing(max_pool_grad, locals())
     raw = {"x": x, "dy": dy}
     try:
         x = pool_array(x)
@@ -127,7 +130,7 @@ def max_pool_grad(
 
 @readable
 def avg_pool_grad(
-    x: Any,
+    x: Any = LEFT_OUT,
     dy: Any = None,
     window: Sizes | None = None,
     *more: Never,
@@ -174,6 +177,8 @@ def avg_pool_grad(
         refuse_places(avg_pool_grad, locals())
     if unknown:
         check_pool_keywords("avg_pool_grad", unknown, (*OPTIONS, "count_include_pad"))
+    if x is LEFT_OUT:
+        refuse_missing(avg_pool_grad, locals())
     raw = {"x": x, "dy": dy}
     try:
         x_shape = x if is_shape(x) else pool_array(x).shape

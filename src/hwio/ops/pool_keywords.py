@@ -30,7 +30,7 @@ _USUAL = {"padding": "'same'", "method": "'auto'", "ties": "'first'", "window": 
 
 def readable(function: _Function) -> _Function:
     """Show a signature as it is meant: dy and a window are needed, unknown keywords only refused."""
-    hide_refused(function, "dy", "window")
+    hide_refused(function, "x", "dy", "window")
     return function
 
 

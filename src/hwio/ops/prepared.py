@@ -14,6 +14,7 @@ from hwio.ops.early import check_early
 from hwio.ops.elsewhere import answer_as
 from hwio.ops.keywords import FOREIGN, OPTIONS, check_keywords, hide_refused
 from hwio.ops.memory import stored_shape
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.options import Clip, clip_of
 from hwio.ops.places import refuse_places
 from hwio.ops.quick import Quick, QuickLaunch, not_started, quick_call
@@ -60,7 +61,12 @@ class Prepared:
         self._grads: dict[Any, QuickGrads | None] = {}
 
     def __call__(
-        self, x: Any, *more: Never, out: Array | None = None, like: Any = None, **unknown: Never
+        self,
+        x: Any = LEFT_OUT,
+        *more: Never,
+        out: Array | None = None,
+        like: Any = None,
+        **unknown: Never,
     ) -> Array:
         """Convolve x; what it returns is what ``hwio.conv`` would, to the bit.
 
@@ -96,6 +102,8 @@ class Prepared:
                         self._start = quick.start()
                         y = self._start(x)
                     return quick(x, self.w, self.b) if y is None else y
+        if x is LEFT_OUT:
+            refuse_missing(Prepared.__call__, locals())
         x = as_array(x, "x", bfloat16=True)
         problem = self._problem(x)
         if key is not None and key not in self._quick:
@@ -114,7 +122,7 @@ class Prepared:
 
     def grad(
         self,
-        x: Any,
+        x: Any = LEFT_OUT,
         dy: Any = None,
         *more: Never,
         y: Any = None,
@@ -168,6 +176,8 @@ class Prepared:
             if found is not None:
                 return found
         options = {name: self.options[name] for name in _SHAPING if name in self.options}
+        if x is LEFT_OUT:
+            refuse_missing(Prepared.grad, locals())
         given = x
         try:
             x = back_operand(x, "x", wanted)
@@ -263,8 +273,8 @@ def _restore(w: Array, b: Array | None, options: dict[str, Any]) -> Prepared:
     return Prepared(w, b, options)
 
 
-hide_refused(Prepared.__call__)
-hide_refused(Prepared.grad, "dy")
+hide_refused(Prepared.__call__, "x")
+hide_refused(Prepared.grad, "x", "dy")
 
 
 def _settled(unknown: dict[str, Any], options: dict[str, Any], takes: str) -> str:
@@ -303,7 +313,7 @@ def stopped(dy: Array, y: Array, clip: Clip | None) -> Array:
     return np.where(held, dy.dtype.type(0), dy)
 
 
-def prepare(w: Any, b: Any = None, *more: Never, **options: Any) -> Prepared:
+def prepare(w: Any = LEFT_OUT, b: Any = None, *more: Never, **options: Any) -> Prepared:
     """Pack weights once for many calls.
 
     Parameters
@@ -336,6 +346,8 @@ def prepare(w: Any, b: Any = None, *more: Never, **options: Any) -> Prepared:
     """
     if more:
         refuse_places(prepare, locals())
+    if w is LEFT_OUT:
+        refuse_missing(prepare, locals())
     check_keywords("prepare", options, [name for name in OPTIONS if name != "out"], w=w)
     with bias_or_option(prepare, locals()):
         w = as_array(w, "w", bfloat16=True).copy()
@@ -348,4 +360,4 @@ def prepare(w: Any, b: Any = None, *more: Never, **options: Any) -> Prepared:
     return Prepared(w, b, options)
 
 
-hide_refused(prepare)
+hide_refused(prepare, "w")

@@ -18,7 +18,7 @@ from hwio.ops.forgotten import conv_changes, forgotten, told
 from hwio.ops.grad import check_need, widest
 from hwio.ops.grad_each import conjugate, grad_b, grad_w, grad_x
 from hwio.ops.keywords import check_keywords, hide_refused
-from hwio.ops.missing import missing_dy, one_number
+from hwio.ops.missing import LEFT_OUT, missing_dy, one_number, refuse_missing
 from hwio.ops.options import check_flip
 from hwio.ops.places import refuse_places
 from hwio.ops.run import run
@@ -38,8 +38,8 @@ TRANSPOSE_OPTIONS = (
 
 
 def conv_transpose(
-    x: Any,
-    w: Any,
+    x: Any = LEFT_OUT,
+    w: Any = LEFT_OUT,
     b: Any = None,
     *more: Never,
     stride: int | tuple[int, ...] = 1,
@@ -120,6 +120,8 @@ def conv_transpose(
     if unknown:
         check_keywords("conv_transpose", unknown, (*TRANSPOSE_OPTIONS, "like"), x, w)
     answer = answer_as(like)
+    if x is LEFT_OUT or w is LEFT_OUT:
+        refuse_missing(conv_transpose, locals())
     given = x, w
     with bias_or_option(conv_transpose, locals()):
         x, w = as_array(x, "x"), as_array(w, "w")
@@ -137,8 +139,8 @@ def conv_transpose(
 
 
 def conv_transpose_grad(
-    x: Any,
-    w: Any,
+    x: Any = LEFT_OUT,
+    w: Any = LEFT_OUT,
     dy: Any = None,
     *more: Never,
     stride: int | tuple[int, ...] = 1,
@@ -189,6 +191,8 @@ def conv_transpose_grad(
     if unknown:
         known = (*TRANSPOSE_OPTIONS, "need")
         check_keywords("conv_transpose_grad", unknown, known, x, w)
+    if x is LEFT_OUT or w is LEFT_OUT:
+        refuse_missing(conv_transpose_grad, locals())
     wanted, given = check_need(need), (x, w)
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     size = {"output_size": output_size, "output_padding": output_padding}
@@ -214,8 +218,8 @@ def conv_transpose_grad(
     return dx, dw, grad_b(x_view(problem, dy)) if "b" in wanted else None
 
 
-hide_refused(conv_transpose)
-hide_refused(conv_transpose_grad, "dy")
+hide_refused(conv_transpose, "x", "w")
+hide_refused(conv_transpose_grad, "x", "w", "dy")
 
 
 def transposed_problem(
@@ -307,5 +311,5 @@ def _check_dy(
         raise ShapeError(one_number(right))
     found = [] if dy.ndim != len(right) else forgotten(dy.shape, options, conv_changes(), y_of)
     rule = f"dy has shape {dy.shape}, but y has {right}"
-    facts = told(found) or [f"y  {describe(right, lay.x)}, so dy is that too", *legal]
+    facts = [f"y  {describe(right, lay.x)}, so dy is that too", *legal, *told(found)]
     raise ShapeError(word(rule, facts, found or f"dy of shape {right}"))

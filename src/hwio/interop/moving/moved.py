@@ -16,6 +16,7 @@ from hwio.interop.moving.tflite_operators import tflite_steps
 from hwio.interop.moving.torch_layers import torch_code, torch_steps
 from hwio.interop.moving.words import FRAMEWORKS, check_framework, check_kind
 from hwio.ops.keywords import check_keywords, hide_refused
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class MovedLayer:
 
 
 def move_layer(
-    w: Any,
+    w: Any = LEFT_OUT,
     b: Any = None,
     *more: Never,
     source: str | None = None,
@@ -191,6 +192,8 @@ def move_layer(
     """
     if more:
         refuse_places(move_layer, locals())
+    if w is LEFT_OUT:
+        refuse_missing(move_layer, locals())
     if unknown:
         check_keywords("move_layer", unknown, _OPTIONS)
     source, target = check_framework(source, "source"), check_framework(target, "target")
@@ -203,7 +206,7 @@ def move_layer(
 
 
 hide_refused(MovedLayer.to)
-hide_refused(move_layer, "source", "target")
+hide_refused(move_layer, "w", "source", "target")
 
 
 def _moved(read: Read, target: str, in_size: tuple[int, ...] | None) -> MovedLayer:

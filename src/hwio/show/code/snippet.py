@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 from hwio.errors import OptionError, nearest, show, word
 from hwio.ops.keywords import check_keywords, hide_refused
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.stray import bias_or_option
 from hwio.show.case import read_case
@@ -42,8 +43,8 @@ _KEYWORDS = (
 
 
 def code(
-    x: Any,
-    w: Any,
+    x: Any = LEFT_OUT,
+    w: Any = LEFT_OUT,
     b: Any = None,
     *more: Never,
     method: str = "auto",
@@ -91,6 +92,8 @@ def code(
     """
     if more:
         refuse_places(code, locals())
+    if x is LEFT_OUT or w is LEFT_OUT:
+        refuse_missing(code, locals())
     to = _ALSO.get(to.lower(), to) if isinstance(to, str) else to
     if not isinstance(to, str) or to not in TARGETS:
         near = nearest(to, TARGETS)
@@ -109,7 +112,7 @@ def code(
     return TARGETS[to](case) if prod(case.y_shape) else empty_code(case)
 
 
-hide_refused(code)
+hide_refused(code, "x", "w")
 
 
 def _legible(problem: Problem) -> Problem:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 from hwio.errors import OptionError, word
 from hwio.ops.keywords import hide_refused
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.stray import bias_or_option
 from hwio.shapes.counts import check_int, positive
@@ -104,8 +105,8 @@ class Comparison(Findings):
 
 
 def compare(
-    x: Any,
-    w: Any,
+    x: Any = LEFT_OUT,
+    w: Any = LEFT_OUT,
     b: Any = None,
     *more: Never,
     methods: Iterable[str] | str | None = None,
@@ -178,6 +179,8 @@ def compare(
     """
     if more:
         refuse_places(compare, locals())
+    if x is LEFT_OUT or w is LEFT_OUT:
+        refuse_missing(compare, locals())
     names = known_methods(methods)
     runs = check_int(runs, "runs", 1)
     loops = None if loops is None else check_int(loops, "loops", 1)
@@ -206,7 +209,7 @@ def compare(
     return Comparison(case, this_machine(), rows, (*skipped, *late))
 
 
-hide_refused(compare)
+hide_refused(compare, "x", "w")
 
 
 def _check_any(field: list[Contender], skipped: list[Skipped]) -> None:

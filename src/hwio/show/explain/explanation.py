@@ -6,6 +6,7 @@ from typing import Any, Never
 
 from hwio.errors import ArgumentTypeError
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
+from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.stray import bias_or_option
 from hwio.show.case import read_case
@@ -20,7 +21,7 @@ _KEYWORDS = (*_OWN, *(name for name in OPTIONS if name != "out"))
 
 
 def explain(
-    x: Any,
+    x: Any = LEFT_OUT,
     w: Any = None,
     b: Any = None,
     *more: Never,
@@ -76,6 +77,8 @@ def explain(
     """
     if more:
         refuse_places(explain, locals())
+    if x is LEFT_OUT:
+        refuse_missing(explain, locals())
     if w is None:
         raise ArgumentTypeError(one_array(x))
     if check_transposed(transposed, gradient, at_w, dy):
@@ -89,4 +92,4 @@ def explain(
     return Explanation(case, None if at is None else trace(case, at))
 
 
-hide_refused(explain)
+hide_refused(explain, "x", "w")

@@ -15,6 +15,7 @@ from hwio.called import no_such_name
 from hwio.errors import ArgumentTypeError, OptionError, ShapeError, kind, nearest, show, word
 from hwio.ops.arrays import as_array
 from hwio.ops.conv import conv
+from hwio.ops.course import ALSO, worded
 from hwio.ops.grad import conv_grad
 from hwio.ops.pool import avg_pool, max_pool
 from hwio.ops.pool_grad import avg_pool_grad, max_pool_grad
@@ -43,6 +44,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(no_such_name("hwio.lab", name, __all__))
 
 
+@worded
 def zero_pad(X: Any, pad: int) -> Array:
     """Surround every image with ``pad`` rows and columns of zeros.
 
@@ -67,6 +69,7 @@ def zero_pad(X: Any, pad: int) -> Array:
     return np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
 
+@worded
 def conv_single_step(a_slice_prev: Any, W: Any, b: Any) -> Any:
     """Apply one filter to one window: the sum of their products, plus b.
 
@@ -98,6 +101,7 @@ def conv_single_step(a_slice_prev: Any, W: Any, b: Any) -> Any:
     return conv(window[None], W[..., None], b.reshape(1))[0, 0, 0, 0]
 
 
+@worded
 def conv_forward(A_prev: Any, W: Any, b: Any, hparameters: Any) -> tuple[Array, tuple[Any, ...]]:
     """Convolve: every filter over every window of every image.
 
@@ -124,6 +128,10 @@ def conv_forward(A_prev: Any, W: Any, b: Any, hparameters: Any) -> tuple[Array, 
     >>> Z.shape
     (2, 3, 4, 8)
     """
+    if isinstance(b, dict):
+        rule = "b and hparameters look exchanged: b is a dict"
+        fix = "hwio.lab.conv_forward(A_prev, W, b, hparameters)"
+        raise ArgumentTypeError(word(rule, [], fix))
     x, w = _array(A_prev, "A_prev", ACTIVATIONS), _array(W, "W", WEIGHTS)
     stride, pad = _sizes(hparameters, "stride", "pad")
     _check_channels(x, w)
@@ -132,6 +140,7 @@ def conv_forward(A_prev: Any, W: Any, b: Any, hparameters: Any) -> tuple[Array, 
     return conv(x, w, bias, stride=stride, padding=pad), (A_prev, W, b, hparameters)
 
 
+@worded
 def conv_backward(dZ: Any, cache: Any) -> tuple[Array, Array, Array]:
     """Go back through ``conv_forward``.
 
@@ -156,7 +165,7 @@ def conv_backward(dZ: Any, cache: Any) -> tuple[Array, Array, Array]:
     >>> dA_prev.shape, dW.shape, db.shape, db[0, 0, 0, 0]
     ((2, 4, 4, 3), (2, 2, 3, 5), (1, 1, 1, 5), np.float64(8.0))
     """
-    A_prev, W, _, hparameters = _cached(cache, "conv_forward", "A_prev, W, b, hparameters")
+    A_prev, W, _, hparameters = _cached(cache, dZ, "conv_forward", "A_prev, W, b, hparameters")
     x, w = _array(A_prev, "A_prev", ACTIVATIONS), _array(W, "W", WEIGHTS)
     stride, pad = _sizes(hparameters, "stride", "pad")
     _check_channels(x, w)
@@ -167,6 +176,7 @@ def conv_backward(dZ: Any, cache: Any) -> tuple[Array, Array, Array]:
     return dx, dw, db.reshape(1, 1, 1, -1)
 
 
+@worded
 def pool_forward(A_prev: Any, hparameters: Any, mode: str = "max") -> tuple[Array, tuple[Any, ...]]:
     """Take the maximum or the mean of every window, channel by channel.
 
@@ -199,6 +209,7 @@ def pool_forward(A_prev: Any, hparameters: Any, mode: str = "max") -> tuple[Arra
     return pool(x, f, stride=stride), (A_prev, hparameters)
 
 
+@worded
 def pool_backward(dA: Any, cache: Any, mode: str = "max") -> Array:
     """Go back through ``pool_forward``.
 
@@ -228,7 +239,7 @@ def pool_backward(dA: Any, cache: Any, mode: str = "max") -> Array:
     array([[0.25, 0.25],
            [0.25, 0.25]])
     """
-    A_prev, hparameters = _cached(cache, "pool_forward", "A_prev, hparameters")
+    A_prev, hparameters = _cached(cache, dA, "pool_forward", "A_prev, hparameters")
     x = _array(A_prev, "A_prev", ACTIVATIONS)
     f, stride = _sizes(hparameters, "f", "stride")
     average = _mode(mode) == "average"
@@ -250,6 +261,9 @@ def _array(value: Any, name: str, axes: str) -> Array:
         weights = one is not None and name == "W"
         example = "(2, 5, 7, 4)" if axes == ACTIVATIONS else "(3, 3, 4, 8)"[: 3 * count - 1] + ")"
         fix = "W = W[..., None]   # one filter" if weights else one
+        if array.ndim == 4 and count == 3:
+            fix = f"{name} = {name}[..., 0]   # one filter"
+            fix = fix if name == "W" else f"{name} = {name}[0]   # one window"
         raise ShapeError(
             word(rule, [f"{name}  {array.shape}"], fix or f"{name} = np.ones({example})")
         )
@@ -266,7 +280,8 @@ def _sizes(hparameters: Any, *names: str) -> list[int]:
         if name not in hparameters:
             rule = f"hparameters has no {name!r}"
             facts = [f"it has: {', '.join(map(show, hparameters)) or 'nothing'}"]
-            known = fits | {n: hparameters[n] for n in names if n in hparameters}
+            meant = {ALSO.get(n, n): n for n in hparameters if isinstance(n, str)}
+            known = fits | {n: hparameters[meant[n]] for n in names if n in meant}
             raise OptionError(word(rule, facts, f"hparameters = {_written(known)}"))
     sizes = []
     for name in names:
@@ -332,9 +347,16 @@ def _upper(value: Any, name: str, of: str, shape: tuple[int, ...]) -> Array:
     return array
 
 
-def _cached(cache: Any, maker: str, parts: str) -> tuple[Any, ...]:
-    """Return the parts of a cache."""
+def _cached(cache: Any, upper: Any, maker: str, parts: str) -> tuple[Any, ...]:
+    """Return the parts of a cache; ``upper`` is what stands before it."""
     count = parts.count(",") + 1
+    name, back = ("dZ", "conv_backward") if maker == "conv_forward" else ("dA", "pool_backward")
+    if isinstance(upper, tuple) and len(upper) == count:
+        rule = f"{name} and cache look exchanged: {name} is a tuple of {count}, as cache is"
+        raise ArgumentTypeError(word(rule, [f"({parts})"], f"hwio.lab.{back}({name}, cache)"))
+    if isinstance(cache, tuple) and len(cache) == 2 and isinstance(cache[1], tuple):
+        rule = f"cache is all that {maker} returns, of which it is the second"
+        raise ArgumentTypeError(word(rule, [f"({name[1:]}, cache)"], "cache = cache[1]"))
     if not isinstance(cache, tuple | list) or len(cache) != count:
         has = f" of {len(cache)}" if isinstance(cache, tuple | list) else ""
         rule = f"cache is {kind(cache)}{has}, not the tuple of {count} that {maker} returns"

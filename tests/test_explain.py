@@ -325,9 +325,11 @@ def test_a_compiled_kernel_is_told_where_it_runs_and_where_it_does_not():
     small = re.sub(r"\s+", " ", str(hwio.explain(A_PREV, W)))
     assert re.search(r"→ direct \(compiled\) [\d.]+ KiB auto takes this one", small)
     assert "auto takes direct (compiled): small enough to have every product written out" in small
-    grouped = re.sub(r"\s+", " ", str(hwio.explain((1, 5, 5, 4), (3, 3, 2, 4), groups=2)))
-    assert "→ im2col " in grouped
-    assert "most of it to start the" in grouped
+    dense = re.sub(r"\s+", " ", str(hwio.explain((1, 1, 1, 2048), (1, 1, 2048, 1000))))
+    assert "→ im2col " in dense
+    whole = re.sub(r"\s+", " ", str(hwio.explain(A_PREV.astype(int), W.astype(int))))
+    assert "→ im2col " in whole
+    assert "most of it to start the" in whole
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])

@@ -56,10 +56,10 @@ def block(n=1, kind="f4"):
     return f"{found.mr}x{found.nrv}"
 
 
-def static():
+def static(kind="f4"):
     from hwio.engine.launch.spatial import static_block
 
-    found = static_block("direct", problem_of(X, W).geometry, "f4")
+    found = static_block("direct", problem_of(X, W).geometry, kind)
     return f"{found.mr}x{found.nrv}"
 
 
@@ -76,7 +76,7 @@ def test_a_faster_block_is_kept_and_told(clock, folder):
         told = f"tuned: block {found.chosen} measured 1.50 times as fast as the rule's"
         assert told in str(hwio.plan((n, *X[1:]), W))
         assert told in " ".join(str(hwio.explain((n, *X[1:]), W)).split())
-    assert block(kind="f8") == static()
+    assert block(kind="f8") == static("f8")
     assert "tuned" not in str(hwio.plan((1, 40, 41, 24), W))
     (file,) = folder.glob("*.tuned")
     assert b"pickle" not in file.read_bytes()

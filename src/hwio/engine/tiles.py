@@ -1,7 +1,8 @@
 """Register blocks: how many pixels × vectors of filters stay in registers.
 
 AVX-512 has 32 vector registers: 14 × 2 sums, two weights, one input. AVX2 has 16: 6 × 2 and the
-same. A block of few pixels and many filters serves small images; one pixel serves the rest.
+same. A block one vector wide serves few filters, three vectors 24 or 48 of them. One of few pixels and
+many filters serves small images; one pixel serves the rest.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Any
 
 # vector bytes -> (MR, NRV), widest first
 DIRECT = {
-    64: ((14, 2), (10, 2), (7, 4), (1, 8)),
-    32: ((6, 2), (3, 4), (1, 6)),
-    16: ((6, 2), (3, 4), (1, 6)),
+    64: ((14, 2), (10, 2), (9, 3), (14, 1), (7, 4), (1, 8)),
+    32: ((6, 2), (4, 3), (12, 1), (3, 4), (1, 6)),
+    16: ((6, 2), (4, 3), (12, 1), (3, 4), (1, 6)),
 }
 # two products of 16 bits are added apart, and wait in a register of their own
 PAIRS = {

@@ -191,7 +191,7 @@ out_dtype, memory_limit
     if compute is None and max(x_dtype.itemsize, w_dtype.itemsize) <= 2:
         kind = x_dtype.str[1:] + w_dtype.str[1:]
     converts = not x_dtype == computed == result
-    plan = choose(geo, computed.itemsize, precision, method, kind, converts)
+    plan = choose(geo, computed.itemsize, precision, method, kind, converts, compute is None)
     converted = []
     if x_dtype != computed and METHODS[plan.method].unit is None:  # others convert it in blocks
         converted.append(("x", prod((geo.n, *geo.padded_size, geo.in_channels))))

@@ -187,6 +187,12 @@ def reads(weights: Operands, x: Array) -> bool:
     return spatial.reads(problem.plan.kernel or "", x, geo)
 
 
+def needs_copy(problem: Problem, x: Array) -> bool:
+    """Tell whether a kernel that computes in floats has to copy x (n, *in, c)."""
+    assert problem.compute is not None
+    return not reads(Operands(problem, problem.compute, x, None, None), x)
+
+
 def _parts(weights: Operands, problem: Problem, x: Array, room: Array | None) -> Parts:
     """Yield indices of y (n, *out, o) and what belongs there, unless it is written into room."""
     from hwio.engine.launch import spatial

@@ -13,13 +13,14 @@ from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.lazy import lazy_bridge
 from hwio.ops.missing import LEFT_OUT, refuse_missing
+from hwio.ops.moved import short_call
 from hwio.ops.places import refuse_places
-from hwio.ops.quick import Quick, quick_call
 from hwio.ops.run import run
 from hwio.ops.stray import bias_or_option
 from hwio.ops.wording import worded_for
 
 if TYPE_CHECKING:
+    from hwio.ops.quick import Quick
     from hwio.types import Activation, Array, Padding, PaddingMode
 
 # Checked problems by shapes, strides, dtypes and options: a repeated call checks nothing again.
@@ -195,7 +196,7 @@ def conv(
     if key is not None and all(map(is_fixed, options)):
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
-        _KNOWN[key] = quick_call(problem, x, w, b), problem
+        _KNOWN[key] = short_call(problem, x, w, b), problem
     return run(problem, x, w, b, out)
 
 

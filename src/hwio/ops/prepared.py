@@ -15,9 +15,10 @@ from hwio.ops.elsewhere import answer_as
 from hwio.ops.keywords import FOREIGN, OPTIONS, check_keywords, hide_refused
 from hwio.ops.memory import stored_shape
 from hwio.ops.missing import LEFT_OUT, refuse_missing
+from hwio.ops.moved import short_call
 from hwio.ops.options import Clip, clip_of
 from hwio.ops.places import refuse_places
-from hwio.ops.quick import Quick, QuickLaunch, not_started, quick_call
+from hwio.ops.quick import Quick, QuickLaunch, not_started
 from hwio.ops.run import run
 from hwio.ops.stray import bias_or_option
 from hwio.ops.wording import worded_for
@@ -100,8 +101,7 @@ class Prepared:
                 if quick is not None:
                     if type(quick) is QuickLaunch and not HERE.alone:
                         self._start = quick.start()
-                        y = self._start(x)
-                    return quick(x, self.w, self.b) if y is None else y
+                    return quick(x, self.w, self.b)
         if x is LEFT_OUT:
             refuse_missing(Prepared.__call__, locals())
         x = as_array(x, "x", bfloat16=True)
@@ -109,7 +109,7 @@ class Prepared:
         if key is not None and key not in self._quick:
             if len(self._quick) >= MOST_SHAPES:
                 self._quick.clear()
-            self._quick[key] = quick_call(problem, x, self.w, self.b, self._packs)
+            self._quick[key] = short_call(problem, x, self.w, self.b, self._packs)
         return run(problem, x, self.w, self.b, out, self._packs)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -31,30 +31,38 @@ def quick_call(
 ) -> Quick | None:
     """Return a function of arrays with just these shapes, strides and dtypes, or None.
 
-    It skips whatever a plain call does not need: no layout to change, no conversion. Packed weights are kept in ``packs``; without it, only small arrays are quick.
+    It skips whatever a plain call does not need: no layout to change, no conversion. Packed weights
+    are kept in ``packs``; without it, they are packed at each call.
     """
-    lay, geo, dtype = problem.layout, problem.geometry, problem.compute
-    arrays = [x, w] if b is None else [x, w, b]
-    plain = all(a.dtype == dtype and a.flags.c_contiguous for a in arrays)
-    straight = all(axes == tuple(range(len(axes))) for axes in (lay.x_axes, lay.w_axes, lay.y_axes))
-    if not (plain and straight and problem.result == dtype) or problem.plan.kernel is None:
+    dtype = problem.compute
+    if problem.plan.kernel is None or dtype is None or not _straight(problem):
         return None
-    if problem.flip or dtype is None or not lay.batched:
+    small = kernel_is_small(problem)
+    # a launch with weights that are kept packs them from however they lie
+    own = [x] if packs is not None and not small else [x, w] if b is None else [x, w, b]
+    if not all(a.dtype == dtype and a.flags.c_contiguous for a in own):
         return None
-    if not kernel_is_small(problem):
-        if packs is None:
-            starts = tried(partial(plain_start, problem, x, b is not None))
-            return None if starts is None else PlainLaunch(problem, starts)
-        ready = tried(partial(ready_call, problem, x, w, b, packs))
-        return None if ready is None else QuickLaunch(problem, ready, packs)
-    if geo.padded and problem.padding_mode != "zeros":
-        return None
+    unrolled = _unrolled_call(problem, dtype, b is not None) if small else None
+    if unrolled is not None:
+        return unrolled
+    if packs is None:
+        starts = tried(partial(plain_start, problem, x, b is not None))
+        return None if starts is None else PlainLaunch(problem, starts)
+    ready = tried(partial(ready_call, problem, x, w, b, packs))
+    return None if ready is None else QuickLaunch(problem, ready, packs)
+
+
+def _unrolled_call(problem: Problem, dtype: np.dtype[Any], bias: bool) -> Quick | None:
+    """Return a call of the function that is unrolled for this shape, None where there is none."""
     from hwio.engine.tiny import entry_of
 
+    geo, clip = problem.geometry, problem.clip
+    if geo.padded and problem.padding_mode != "zeros":
+        return None
     grown = replace(geo, in_size=geo.padded_size, padding=((0, 0),) * geo.ndim)
     if geo.padded and prod(grown.x_shape) * dtype.itemsize > PADDED:
         return None
-    entry = tried(partial(entry_of, grown, dtype.str[1:], b is not None, problem.clip))
+    entry = tried(partial(entry_of, grown, dtype.str[1:], bias, clip))
     if entry is None:
         return None
     shape, empty = geo.y_shape, np.empty
@@ -78,6 +86,13 @@ def quick_call(
     return padded_call
 
 
+def _straight(problem: Problem) -> bool:
+    """Tell whether x, w and y are stored as kernels take them."""
+    lay = problem.layout
+    moved = any(axes != tuple(range(len(axes))) for axes in (lay.x_axes, lay.w_axes, lay.y_axes))
+    return lay.batched and not (moved or problem.flip) and problem.result == problem.compute
+
+
 Made = TypeVar("Made")
 
 
@@ -90,22 +105,6 @@ def tried(make: Callable[[], Made | None]) -> Made | None:
     except Exception as error:  # noqa: BLE001  as in run_compiled
         give_up(error)
         return None
-
-
-class QuickLaunch:
-    """A launch for x of one shape; ``start`` is its shortest form."""
-
-    def __init__(self, problem: Problem, ready: Ready, packs: Packs) -> None:
-        self._problem, self._ready, self._packs = problem, ready, packs
-
-    def __call__(self, x: Array, w: Array, b: Array | None) -> Array:
-        """Return y."""
-        y = None if refusal() else self._ready(x)
-        return run(self._problem, x, w, b, None, self._packs) if y is None else y
-
-    def start(self) -> Start:
-        """Return a function of x that returns y, or None where this has to be called instead."""
-        return _start(self._ready.start)
 
 
 class PlainLaunch:
@@ -122,6 +121,30 @@ class PlainLaunch:
             self._start = _start(self._starts)
             y = self._start(x, w, b)
         return run(self._problem, x, w, b, None) if y is None else y
+
+
+class QuickLaunch:
+    """A launch for x of one shape; ``start`` is its shortest form."""
+
+    def __init__(self, problem: Problem, ready: Ready, packs: Packs) -> None:
+        self._problem, self._ready, self._packs = problem, ready, packs
+        self._start: Start = not_started
+
+    def __call__(self, x: Array, w: Array, b: Array | None) -> Array:
+        """Return y."""
+        y = None
+        if not HERE.alone:
+            y = self._start(x)
+            if y is None:
+                y = self.start()(x)
+        if y is None and not refusal():
+            y = self._ready(x)
+        return run(self._problem, x, w, b, None, self._packs) if y is None else y
+
+    def start(self) -> Start:
+        """Return a function of x that returns y, or None where this has to be called instead."""
+        self._start = _start(self._ready.start)
+        return self._start
 
 
 def _start(starts: Starts) -> Start:

@@ -16,7 +16,7 @@ from hwio.methods import METHODS
 from hwio.methods.accuracy import MEANINGS
 from hwio.methods.fft import fast_length
 from hwio.methods.im2col import PIECE
-from hwio.planner.kernels import LAUNCH_US, choose_kernel, spell_us
+from hwio.planner.kernels import LAUNCH_US, WHOLE_US, choose_kernel, spell_us
 from hwio.planner.plan import Plan
 from hwio.planner.space import group_of, kernel_bytes, method_bytes, method_needs
 
@@ -53,6 +53,7 @@ def choose(
     method: str = "auto",
     kind: str | None = None,
     converts: bool = False,
+    whole: bool = False,
 ) -> Plan:
     """Decide how one geometry is computed.
 
@@ -69,6 +70,8 @@ def choose(
         integers of 8 or 16 bits; None leaves compiled kernels out.
     converts : bool
         Whether x or y has another number type than the computation.
+    whole : bool
+        Whether x and w are integers.
 
     Returns
     -------
@@ -102,16 +105,16 @@ def choose(
     plan = Plan(best, _reason(best, geo, costs[best]), order, geo, space)
     if kind is None:
         return plan
-    found = choose_kernel(geo, kind, precision=precision)
-    return _with_kernel(plan, found, itemsize, costs[best] * WIDE.get(kind, 1))
+    found = choose_kernel(geo, kind, precision=precision, whole=whole)
+    return _with_kernel(plan, found, itemsize, costs[best] * WIDE.get(kind, 1), whole)
 
 
-def _with_kernel(plan: Plan, found: KernelChoice, itemsize: int, cost: float) -> Plan:
+def _with_kernel(plan: Plan, found: KernelChoice, itemsize: int, cost: float, whole: bool) -> Plan:
     """Let a compiled kernel run where it is expected to take less time than NumPy."""
     if found.name is None or found.cost >= cost:
         why = found.reason
         if found.name:
-            why = f"{found.name} would take {_kernel_time(found.cost)}"
+            why = f"{found.name} would take {_kernel_time(found.cost, whole)}"
         return replace(plan, kernel_reason=why, kernels_rejected=found.rejected)
     reason = f"{found.reason}; about {spell_us(found.cost)} per image on one core"
     room = kernel_bytes(found.name, plan.geometry, itemsize)
@@ -124,9 +127,10 @@ def _with_kernel(plan: Plan, found: KernelChoice, itemsize: int, cost: float) ->
     )
 
 
-def _kernel_time(cost: float) -> str:
+def _kernel_time(cost: float, whole: bool) -> str:
     """Write a kernel's time for one image, and whether starting it is what takes it."""
-    start = ", most of it to start the kernel" if cost < 2 * LAUNCH_US else ""
+    most = 2 * (LAUNCH_US + WHOLE_US if whole else LAUNCH_US)
+    start = ", most of it to start the kernel" if cost < most else ""
     return f"about {spell_us(cost)} per image{start}"
 
 

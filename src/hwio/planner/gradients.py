@@ -32,6 +32,7 @@ CALL_US = 1.5  # one NumPy call
 WIDE = {"f8": 2}  # number type -> how much longer all of that takes than in float32
 TAP_CALLS = 6  # for each tap
 PHASES = 64  # of a stride, each a launch of its own
+PHASE_US = 50  # its way there and back
 LONE_SUMS = 8  # vectors of sums that keep a core busy
 
 
@@ -69,7 +70,7 @@ def choose_gradient(geo: Geometry, kind: str, of: str) -> KernelChoice:
                 found = name
     if found == "dx_direct" and phases(geo) > PHASES:
         return KernelChoice(None, f"{phases(geo)} phases of the stride, each a launch of its own")
-    cost, numpy_cost = LAUNCH_US + COSTS[found](seen, kind), _numpy_cost(seen) * WIDE.get(kind, 1)
+    cost, numpy_cost = COSTS[found](seen, kind), _numpy_cost(seen) * WIDE.get(kind, 1)
     if cost >= numpy_cost:
         against = f"about {spell_us(cost)} against {spell_us(numpy_cost)} with NumPy"
         return KernelChoice(None, f"{found} would take {against}", rejected=rejected)
@@ -130,23 +131,23 @@ def _numpy_cost(geo: Geometry) -> float:
 def _dx_direct_cost(geo: Geometry, kind: str) -> float:
     filters = -(-geo.group_channels // LANES) * LANES / geo.group_channels
     moved = prod(geo.w_shape) + (prod(geo.x_shape) if phases(geo) > 1 else 0)
-    launches = LAUNCH_US * phases(geo)
+    launches = PHASE_US * phases(geo) if phases(geo) > 1 else LAUNCH_US
     return launches + geo.macs * filters / RATE[kind] + moved * ELEMENT_US / 2
 
 
 def _dx_depthwise_cost(geo: Geometry, kind: str) -> float:
     cells = prod(geo.x_shape)
-    return cells * prod(geo.kernel) / LOAD_RATE[kind]
+    return LAUNCH_US + cells * prod(geo.kernel) / LOAD_RATE[kind]
 
 
 def _dw_direct_cost(geo: Geometry, kind: str) -> float:
     filters = -(-geo.group_filters // LANES) * LANES / geo.group_filters
     rows = min(geo.group_channels * geo.kernel[-1], LONE_SUMS) / LONE_SUMS
-    return geo.macs * filters / RATE[kind] / max(rows, 0.25)
+    return LAUNCH_US + geo.macs * filters / RATE[kind] / max(rows, 0.25)
 
 
 def _dw_depthwise_cost(geo: Geometry, kind: str) -> float:
-    return geo.macs / LOAD_RATE[kind]
+    return LAUNCH_US + geo.macs / LOAD_RATE[kind]
 
 
 COSTS = {

@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 TRANSFORM_RATE = {"f4": 6e3, "f8": 3e3}  # numbers a microsecond into or out of Winograd's tiles
 WEIGHT_RATE = 12e3  # bytes a microsecond that a core takes from beyond its own caches
-LAUNCH_US = 20  # a call's way into compiled code and back: fields, packing, waking threads
+NEAR_WEIGHTS = 1 << 20  # bytes of w that stay near from call to call
+LAUNCH_US = (
+    5  # a repeated call's way into compiled code and back: waking threads, packing a few weights
+)
 # multiply-adds a microsecond on one core, sums in registers; bytes: AVX2 60e3, VNNI 340e3
 RATE = {"f4": 80e3, "f8": 40e3, "i1": 120e3, "i2": 60e3}
 LINE_RATE = {"f4": 14e3, "f8": 7e3}  # where vectors of x lie across cache lines
 LOAD_RATE = {"f4": 20e3, "f8": 10e3}  # the same where every product needs its own load
 CALL_US = 2  # a call of an unrolled function
+WHOLE_US = 90  # before either where numbers are whole: their range is looked at, and nothing kept
 SMALL_RATE = {"f4": 20e3, "f8": 12e3, "i1": 12e3, "i2": 12e3}  # multiply-adds a microsecond there
 TILE_RATE = {"bf16": 450e3, "bf16x3": 240e3, "bf16x6": 120e3}  # with all AMX tiles full
 PRECISIONS = ("highest", "high", "medium")  # each admits what those before it admit
@@ -50,7 +54,11 @@ class KernelChoice:
 
 
 def choose_kernel(
-    geo: Geometry, kind: str, method: str = "auto", precision: str = "highest"
+    geo: Geometry,
+    kind: str,
+    method: str = "auto",
+    precision: str = "highest",
+    whole: bool = False,
 ) -> KernelChoice:
     """Decide which compiled kernel computes one geometry, if any.
 
@@ -64,6 +72,8 @@ def choose_kernel(
         "auto", or what was asked for by name: then no other kernel is a candidate.
     precision : str
         Decides whether kernels that sum in another space, or with fewer digits, are candidates.
+    whole : bool
+        Whether x and w are integers.
 
     Returns
     -------
@@ -82,7 +92,8 @@ def choose_kernel(
         if against:
             rejected[name] = against
         else:
-            costs[name] = _cost(name, one, kind_of(kernel, geo, kind) or kind)
+            own = _cost(name, one, kind_of(kernel, geo, kind) or kind)
+            costs[name] = own + WHOLE_US if whole else own
     if not costs:
         return KernelChoice(None, f"no kernel computes in {kind}", rejected=rejected)
     best = min(costs, key=lambda name: costs[name])
@@ -194,7 +205,9 @@ def _direct_cost(geo: Geometry, kind: str) -> float:
     taps = geo.depth // geo.group_channels
     if merges(geo, "direct"):
         taps //= geo.kernel[-1]
-    return geo.groups * geo.pixels * filters * geo.depth / RATE[kind] + tiles * taps * TAP_US
+    weights = max(0, prod(geo.w_shape) * int(kind[1]) - NEAR_WEIGHTS) / (2 * WEIGHT_RATE)
+    products = geo.groups * geo.pixels * filters * geo.depth / RATE[kind]
+    return max(products, weights) + tiles * taps * TAP_US
 
 
 def _depthwise_cost(geo: Geometry, kind: str) -> float:

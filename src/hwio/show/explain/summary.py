@@ -193,7 +193,8 @@ def ways(case: Case) -> list[dict[str, Any]]:
     geo, problem = case.geo, case.problem
     dtype = problem.compute or np.dtype(np.float64)
     precision = case.options.get("precision", "highest")
-    auto = choose(geo, dtype.itemsize, precision, kind=problem.kind)
+    whole = problem.compute is None
+    auto = choose(geo, dtype.itemsize, precision, kind=problem.kind, whole=whole)
     numpy_only = choose(geo, dtype.itemsize, precision)
     found = []
     for name, way in all_ways().items():

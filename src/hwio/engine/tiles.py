@@ -56,6 +56,7 @@ RUNS = {3: 3, 5: 5, 7: 5}  # width of a kernel -> taps that are taken at once; w
 WIDE_RUN = 5
 
 
+LONE = 1.15  # what a block one vector wide takes more: it waits for numbers of x
 LARGE_PANEL = 700 << 10  # bytes; two such panels, this and the next, leave little room in L2
 
 
@@ -116,6 +117,8 @@ def direct_block(kind: str, vector_bytes: int, pixels: int, filters: int, depth:
         work = -(-pixels // mr) * mr * -(-filters // nr) * nr
         # a block's loads beside its products: MR broadcasts and NRV weights for MR·NRV sums
         cost = work * (1 + 0.5 * (1 / mr + 1 / (4 * nrv)))
+        if nrv == 1:
+            cost *= LONE
         if depth * nr * int(kind[1]) > LARGE_PANEL:
             cost *= 1.1
         if best is None or cost < least:

@@ -24,7 +24,7 @@ from hwio.ops.keywords import spread
 from hwio.ops.memory import check_memory, check_output, size, stored_shape
 from hwio.ops.missing import missing_dy, one_number
 from hwio.pooling import POOL_METHODS
-from hwio.shapes.counts import entries_of, per_axis
+from hwio.shapes.counts import flat_entries, per_axis
 from hwio.shapes.padding import PADDING_MODES, PADDINGS, resolve_padding
 from hwio.shapes.photograph import is_photograph
 from hwio.shapes.pool_layout import read_pool_layout
@@ -153,7 +153,7 @@ def _checked(
         typed = (f"{name}={show(value)}" for name, value in spread(window, POOL_SIZES).items())
         rule = "window is a dict, not an int"
         raise ArgumentTypeError(word(rule, ["its entries go by name"], ", ".join(typed)))
-    entries = entries_of(window)
+    entries = flat_entries(window)
     lay = read_pool_layout(layout, x_shape, None if entries is None else len(entries))
     letters = lay.spatial
     windows = per_axis(window, "window", letters)

@@ -88,10 +88,15 @@ def entries_of(value: Any) -> list[Any] | None:
     if isinstance(value, tuple | list):
         return list(value[:100])
     shape = getattr(value, "shape", None)
-    if shape and len(shape) == 1 and hasattr(value, "tolist") and prod(shape) <= 100:
+    if shape and hasattr(value, "tolist") and prod(shape) <= 100:
         entries: list[Any] = value.tolist()
         return entries
     return None
+
+
+def flat_entries(value: Any) -> list[Any] | None:
+    """Return the entries where there is one for each axis; None of an array out of its place, too."""
+    return None if len(getattr(value, "shape", ())) > 1 else entries_of(value)
 
 
 def per_axis(value: Any, name: str, letters: str) -> tuple[int, ...]:
@@ -102,7 +107,7 @@ def per_axis(value: Any, name: str, letters: str) -> tuple[int, ...]:
     >>> per_axis(2, "stride", "HW")
     (2, 2)
     """
-    entries = entries_of(value)
+    entries = flat_entries(value)
     if entries is None:
         return (check_int(value, name, 1),) * len(letters)
     if len(entries) != len(letters):

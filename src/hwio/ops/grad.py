@@ -17,22 +17,23 @@ from hwio.ops.keys import apart, is_fixed
 from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.memory import stored_shape
 from hwio.ops.missing import LEFT_OUT, missing_dy, refuse_missing
+from hwio.ops.moved_grad import short_grads
 from hwio.ops.options import check_flip
 from hwio.ops.other_dy import other_dy, reread
 from hwio.ops.places import refuse_places
 from hwio.ops.planning import check_shape_like, checked_shape
-from hwio.ops.quick_grad import quick_grads
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import read_layout
 from hwio.shapes.padding import check_padding_mode
 
 if TYPE_CHECKING:
     from hwio.ops.grad_each import Grads, Packs
+    from hwio.ops.moved_grad import MovedGrads
     from hwio.ops.quick_grad import QuickGrads
     from hwio.types import Array, Padding, PaddingMode
 
 # Quick gradients by shapes, dtypes and options: a repeated call checks nothing again.
-_KNOWN: dict[Any, QuickGrads | None] = {}
+_KNOWN: dict[Any, QuickGrads | MovedGrads | None] = {}
 _KNOWN_MOST = 1024
 GRAD_OPTIONS = (
     *("stride", "padding", "dilation", "groups", "layout", "flip", "padding_mode"),
@@ -145,7 +146,7 @@ def conv_grad(
     if key is not None and key not in _KNOWN:
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
-        _KNOWN[key] = quick_grads(problem, x, w, dy, wanted)
+        _KNOWN[key] = short_grads(problem, x, w, dy, wanted)
     return grads
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hwio.ops.backward import Backward
+    from hwio.ops.moved_grad import MovedGrads
     from hwio.ops.quick_grad import QuickGrads
     from hwio.planner.plan import Plan
     from hwio.types import Array
@@ -59,7 +60,7 @@ class Prepared:
         self._start: Callable[[Any], Array | None] = not_started  # for the last x's shape
         self._packs: dict[Any, Any] = {}
         self._backward: dict[tuple[int, ...], Backward] = {}
-        self._grads: dict[Any, QuickGrads | None] = {}
+        self._grads: dict[Any, QuickGrads | MovedGrads | None] = {}
 
     def __call__(
         self,
@@ -165,8 +166,8 @@ class Prepared:
         if unknown:
             raise ArgumentTypeError(_settled(unknown, self.options, "x, dy, y= and need="))
         from hwio.ops.grad import back_operand, check_need, checked_dy, go_back, shape_of
+        from hwio.ops.moved_grad import short_grads
         from hwio.ops.other_dy import reread, retell_for_layer
-        from hwio.ops.quick_grad import quick_grads
 
         wanted = check_need(need)
         key = wanted, x.shape if type(x) is np.ndarray else None
@@ -196,10 +197,10 @@ class Prepared:
             retell_for_layer(error, self.options, self.b)
             raise
         if self.options.get("activation") is None and limit is None:
-            self._remember(key, quick_grads(problem, x, self.w, dy, wanted, self._packs))
+            self._remember(key, short_grads(problem, x, self.w, dy, wanted, self._packs))
         return grads
 
-    def _remember(self, key: Any, quick: QuickGrads | None) -> None:
+    def _remember(self, key: Any, quick: QuickGrads | MovedGrads | None) -> None:
         """Keep quick gradients, of one shape of x for each that is given as a shape alone."""
         if quick is not None:
             if len(self._grads) >= MOST_SHAPES:

@@ -36,13 +36,20 @@ def load_reader() -> ModuleType:
 
 
 READER = load_reader()
+RAISED = "Traceback (most recent call last):\n  ...\n"
 
 
 def chosen(shown: str, came: str) -> list[str]:
-    """Return the lines to show: what was shown if its ellipses fit, else what came."""
+    """Return the lines to show: what was shown if its ellipses fit, or all but its end, else what came."""
     bare = came.replace("<BLANKLINE>", "")  # which stands for itself only in what is shown
     fits = doctest.OutputChecker().check_output(shown, bare, READER.FLAGS)
-    return (shown if fits and "..." in shown else came).rstrip().splitlines()
+    same = without_end(shown) == without_end(came)
+    return (shown if same or (fits and "..." in shown) else came).rstrip().splitlines()
+
+
+def without_end(output: str) -> str:
+    """Return an output without the empty lines at its end, which a page may show or leave out."""
+    return re.sub(r"(\s|<BLANKLINE>)+$", "", output)
 
 
 def answer(source: str, names: dict[str, object]) -> str:
@@ -53,8 +60,9 @@ def answer(source: str, names: dict[str, object]) -> str:
             exec(compile(source, "<page>", "single"), names)
     except Exception as error:  # noqa: BLE001 a page may show any error
         words = "".join(traceback.format_exception_only(error))
-        return "Traceback (most recent call last):\n  ...\n" + words
-    return re.sub(r"^$", "<BLANKLINE>", said.getvalue().rstrip("\n"), flags=re.MULTILINE)
+        return RAISED + words
+    came = said.getvalue()
+    return re.sub(r"^$", "<BLANKLINE>", came.removesuffix("\n"), flags=re.MULTILINE) if came else ""
 
 
 def pycon_lines(text: str, names: dict[str, object]) -> list[str]:
@@ -62,10 +70,10 @@ def pycon_lines(text: str, names: dict[str, object]) -> list[str]:
     lines = []
     for example in doctest.DocTestParser().get_examples(text):
         first, *more = example.source.rstrip("\n").splitlines()
-        lines += [f">>> {first}", *(f"... {line}" for line in more)]
+        lines += [f">>> {first}", *(f"... {line}".rstrip() for line in more)]
         came = answer(example.source, names)
-        shown = "" if example.exc_msg else example.want
-        lines += chosen(shown, came if came != "<BLANKLINE>" else "")
+        raised = came.startswith(RAISED) and came.removeprefix(RAISED) == example.exc_msg
+        lines += example.want.splitlines() if raised else chosen(example.want, came)
     return lines
 
 

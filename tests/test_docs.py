@@ -248,6 +248,22 @@ def test_an_ellipsis_that_fits_is_kept() -> None:
     assert renew(page.format("b ... d")) == page.format("b 1 c")
 
 
+def test_outputs_renewed_twice_stay_as_they_are() -> None:
+    end = ">>> print('a\\n')\na\n"
+    code = ">>> def f():\n...     a = 1\n...\n...     return a\n>>> f()\n1\n"
+    raised = (
+        ">>> 1 / 0\nTraceback (most recent call last):\n...\nZeroDivisionError: division by zero\n"
+    )
+    renew = generator("make_outputs").renew
+    for text in (end, f"{end}<BLANKLINE>\n", code, raised, ">>> print()\n<BLANKLINE>\n"):
+        page = f"```pycon\n{text}```\n"
+        assert renew(page) == page
+    wrong = (
+        "```pycon\n>>> 1 / 0\nTraceback (most recent call last):\n...\nZeroDivisionError: no\n```\n"
+    )
+    assert "ZeroDivisionError: division by zero\n" in renew(wrong)
+
+
 def test_outputs_are_those_of_numpy_alone() -> None:
     ask = ">>> import hwio\n>>> hwio.plan((1, 56, 56, 64), (3, 3, 64, 64)).kernel is None\n"
     fresh = generator("make_outputs").renew(f"```pycon\n{ask}```\n")

@@ -289,7 +289,7 @@ def test_ways_tell_their_memory_and_the_plan():
     for way in readable:
         assert way["workspace"] == METHODS[way["method"]].workspace(geo, 8)
     plan = hwio.plan(A_PREV, W)
-    text = str(hwio.explain(A_PREV, W))
+    text = str(hwio.explain(A_PREV, W, ways=True))
     if plan.kernel is None:
         assert f"auto takes {plan.method}: {plan.reason}" in re.sub(r"\s+", " ", text)
     else:
@@ -299,6 +299,18 @@ def test_ways_tell_their_memory_and_the_plan():
     assert "docs/reference/accuracy.md" in text
     for name, why in plan.rejected.items():
         assert re.search(rf"{name} .*{re.escape(why)}", re.sub(r"\s+", " ", text))
+
+
+def test_without_being_asked_a_line_stands_for_the_ways():
+    said = hwio.explain(A_PREV, W, stride=2)
+    text = str(said)
+    assert len(text.splitlines()) <= 26
+    assert "needs at most" not in text
+    serve = [name for name, way in METHODS.items() if way.refuses(said.case.geo) is None]
+    compiled = [way for way in said.to_dict()["ways"] if way["compiled"]]
+    assert f"{len(serve) + len(compiled)} ways can compute this y; ways=True" in text
+    assert "ways can compute this y" in said.html()
+    assert "needs at most" in hwio.explain(A_PREV, W, stride=2, ways=True).html()
 
 
 def test_what_is_needed_at_most_holds_beside_buffers_and_small_objects():
@@ -318,16 +330,16 @@ def test_tensordot_is_not_blamed_for_a_patch_matrix_that_im2col_holds_too():
 
 @pytest.mark.skipif(bool(refusal()), reason="no compiled kernels here")
 def test_a_compiled_kernel_is_told_where_it_runs_and_where_it_does_not():
-    large = re.sub(r"\s+", " ", str(hwio.explain((1, 56, 56, 64), (3, 3, 64, 64))))
+    large = re.sub(r"\s+", " ", str(hwio.explain((1, 56, 56, 64), (3, 3, 64, 64), ways=True)))
     assert "→ direct (compiled) " in large
     assert "auto takes direct (compiled): " in large
     assert "without compiled kernels it would take im2col: one matrix product" in large
-    small = re.sub(r"\s+", " ", str(hwio.explain(A_PREV, W)))
+    small = re.sub(r"\s+", " ", str(hwio.explain(A_PREV, W, ways=True)))
     assert re.search(r"→ direct \(compiled\) [\d.]+ KiB auto takes this one", small)
     assert "auto takes direct (compiled): small enough to have every product written out" in small
-    dense = re.sub(r"\s+", " ", str(hwio.explain((1, 1, 1, 2048), (1, 1, 2048, 1000))))
+    dense = re.sub(r"\s+", " ", str(hwio.explain((1, 1, 1, 2048), (1, 1, 2048, 1000), ways=True)))
     assert "→ im2col " in dense
-    whole = re.sub(r"\s+", " ", str(hwio.explain(A_PREV.astype(int), W.astype(int))))
+    whole = re.sub(r"\s+", " ", str(hwio.explain(A_PREV.astype(int), W.astype(int), ways=True)))
     assert "→ im2col " in whole
     assert "most of it to start the" in whole
 
@@ -335,8 +347,10 @@ def test_a_compiled_kernel_is_told_where_it_runs_and_where_it_does_not():
 @pytest.mark.parametrize("columns", [60, 80, 100])
 def test_an_explanation_fits_the_terminal(columns, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
-    layer = hwio.explain((1, 56, 56, 64), (3, 3, 64, 64), padding="same", stride=2)
-    for said in (hwio.explain(A_PREV, W, at=AT), layer):
+    options = {"padding": "same", "stride": 2}
+    short = hwio.explain((1, 56, 56, 64), (3, 3, 64, 64), **options)
+    layer = hwio.explain((1, 56, 56, 64), (3, 3, 64, 64), ways=True, **options)
+    for said in (hwio.explain(A_PREV, W, at=AT), short, layer):
         lines = [line for line in str(said).splitlines() if "in NumPy:" not in line]
         assert max(map(len, lines)) <= columns
     if columns == 80:  # a long reason stays in its column
@@ -352,7 +366,8 @@ def test_a_page_stands_alone_and_a_notebook_gets_a_part():
 
 
 def test_a_way_asked_for_is_named_beside_auto_s_choice():
-    text = str(hwio.explain(A_PREV, W, method="fft", precision="high"))
+    assert "fft runs, as asked for" in str(hwio.explain(A_PREV, W, method="fft"))
+    text = str(hwio.explain(A_PREV, W, method="fft", precision="high", ways=True))
     assert re.search("→  fft ", text)
     assert "fft runs, as asked for" in text
     assert f"auto takes {'im2col' if refusal() else 'direct'}" in text

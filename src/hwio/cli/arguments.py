@@ -121,6 +121,8 @@ def _add_explain(commands: Any) -> None:
     parser.add_argument("--gif", metavar="FILE", help="the same as a GIF for slides")
     transposed = "explain the transposed convolution; W is HWOI then"
     parser.add_argument("--transposed", action="store_true", help=transposed)
+    ways = "list every way of computing y, with the memory it needs, and why auto takes it or not"
+    parser.add_argument("--ways", action="store_true", help=ways)
     more = "cells more on the high side of y; with --transposed"
     parser.add_argument("--output-padding", type=_sizes, metavar="1 | 1,0", help=more)
     _add_options(parser)

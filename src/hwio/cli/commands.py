@@ -41,6 +41,7 @@ def run_explain(options: argparse.Namespace) -> int:
     x, w = _arrays(options)
     b = None if options.b is None else read_input(options.b, "b")
     asked = {"at": options.at, "at_w": options.at_w, "gradient": options.gradient}
+    asked["ways"] = options.ways
     said = explain(
         x,
         w,

@@ -208,7 +208,7 @@ _KINDS: dict[str, Callable[[Any, int], bool]] = {
     **dict.fromkeys(("groups", "p", "runs", "divisor_override", "memory_limit"), _is_int),
     **dict.fromkeys(("dy", "y", "out", "pointwise"), _is_array),
     **dict.fromkeys(("ceil_mode", "count_include_pad", "return_indices"), _is_bool),
-    **dict.fromkeys(("flip", "gradient", "keepdims"), _is_bool),
+    **dict.fromkeys(("flip", "gradient", "keepdims", "transposed", "ways"), _is_bool),
     **dict.fromkeys(("to", "title", "source", "target", "kind"), _is_text),
     **dict.fromkeys(("methods", "x_layouts", "w_layouts"), _are_words),
     "padding": _is_padding,

@@ -19,6 +19,7 @@ from hwio.show.explain.reading import reading_table
 from hwio.show.explain.summary import (
     arrays_table,
     axes_in_words,
+    chosen_way,
     counts,
     counts_table,
     options_table,
@@ -51,11 +52,14 @@ class Explanation(Moving):
         The number asked for with ``at``.
     gradient : GradientTrace or None
         The numbers of dx and dw, where gradients were asked for.
+    all_ways : bool
+        Whether every way of computing y is listed, or only the one that runs.
     """
 
     case: Case
     trace: Trace | None
     gradient: GradientTrace | None = None
+    all_ways: bool = False
 
     def __str__(self) -> str:
         """Lay everything out as plain text, as wide as the terminal, at most 100 columns."""
@@ -170,7 +174,8 @@ class Explanation(Moving):
             ]
         before = [arrays_table(case), *([options] if options else [])]
         before += [sizes_table(case), counts_table(case)]
-        return before, [reading_table(case.w_shape, case.layout.w), ways_table(case)]
+        how = ways_table(case) if self.all_ways else chosen_way(case)
+        return before, [reading_table(case.w_shape, case.layout.w), how]
 
 
 def trace_dict(found: Trace) -> dict[str, Any]:

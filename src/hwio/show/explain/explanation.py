@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Never
 
-from hwio.errors import ArgumentTypeError
+from hwio.errors import ArgumentTypeError, OptionError, show, word
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
@@ -16,7 +16,7 @@ from hwio.show.explain.gradient_origin import check_gradient, gradient_trace
 from hwio.show.explain.trace import trace
 from hwio.show.explain.transposed import check_transposed, explain_transposed, refuse_sizes
 
-_OWN = ("at", "gradient", "at_w", "dy", "transposed")
+_OWN = ("at", "gradient", "at_w", "dy", "transposed", "ways")
 _KEYWORDS = (*_OWN, *(name for name in OPTIONS if name != "out"))
 
 
@@ -30,6 +30,7 @@ def explain(
     at_w: Any = None,
     dy: Any = None,
     transposed: bool = False,
+    ways: bool = False,
     **options: Any,
 ) -> Explanation:
     """Say what a convolution does: shapes, sizes, cost, memory, and one number if asked.
@@ -50,6 +51,9 @@ def explain(
         The gradient for y, in y's shape; by default y itself, as if the loss were ½·Σ y².
     transposed : bool
         Explain ``conv_transpose`` instead; w is then read as it reads it, HWOI by default.
+    ways : bool
+        List every way of computing y, with the memory that it needs and why it is chosen or not;
+        without it a line tells which is chosen.
     **options
         Keywords of ``conv``, or of ``conv_transpose``.
 
@@ -81,6 +85,7 @@ def explain(
         refuse_missing(explain, locals())
     if w is None:
         raise ArgumentTypeError(one_array(x))
+    _check_ways(ways, gradient or at_w is not None or dy is not None, transposed)
     if check_transposed(transposed, gradient, at_w, dy):
         return explain_transposed(x, w, b, at, options)
     refuse_sizes(options)
@@ -89,7 +94,20 @@ def explain(
         case = read_case(x, w, b, options)
     if check_gradient(gradient, at_w, dy):
         return Explanation(case, None, gradient_trace(case, dy, at, at_w))
-    return Explanation(case, None if at is None else trace(case, at))
+    return Explanation(case, None if at is None else trace(case, at), all_ways=ways)
 
 
 hide_refused(explain, "x", "w")
+
+
+def _check_ways(ways: Any, gradient: Any, transposed: Any) -> None:
+    """Check that the ways asked for are those of a convolution."""
+    if not isinstance(ways, bool):
+        rule = f"ways={show(ways)} is not True or False"
+        facts = ["ways=True lists every way of computing y; method='fft' takes one"]
+        raise ArgumentTypeError(word(rule, facts, "ways=True"))
+    if ways and (gradient or transposed):
+        what = "gradients" if gradient else "a transposed convolution"
+        rule = f"ways=True lists the ways of conv, not those of {what}"
+        facts = ["hwio.plan(x, w, gradient=True) lists those of gradients"]
+        raise OptionError(word(rule, facts, "ways=False"))

@@ -228,14 +228,10 @@ def ways_table(case: Case) -> Table:
         mark = "→" if way["runs"] else ""
         why = "auto takes this one" if way["auto"] else way["why"]
         rows.append((mark, label(way["method"]), f"{size(way['workspace']):>13}", why))
-    auto, plan = next(way for way in listed if way["auto"]), case.problem.plan
-    notes = [f"auto takes {label(auto['method'])}: {auto['why']}"]
-    if case.options.get("method", "auto") != "auto":
-        notes.insert(0, f"{label(plan.way)} runs, as asked for")
-    elif plan.kernel:
+    plan = case.problem.plan
+    notes = _chosen(case, listed)
+    if plan.kernel and case.options.get("method", "auto") == "auto":
         notes.append(f"without compiled kernels it would take {plan.method}: {plan.reason}")
-    elif plan.kernel_reason and not any(way["compiled"] for way in listed):
-        notes.append(f"no compiled kernel: {plan.kernel_reason}")
     masked = [why for why in plan.kernels_rejected.values() if "AMX" in why]
     notes += [f"no AMX tiles: {masked[0]}"] if masked else []
     notes += _first_call(case)
@@ -243,6 +239,27 @@ def ways_table(case: Case) -> Table:
     notes.append(MEMORY_MEANS)
     head = ("", "", "needs at most")
     return Table("Ways of computing it", tuple(rows), tuple(notes), head)
+
+
+def chosen_way(case: Case) -> Table:
+    """Show the way that runs, why, and how to see all of them."""
+    listed = ways(case)
+    notes = [*_chosen(case, listed), *_first_call(case)]
+    serve = sum(not all_ways()[way["method"]].refuses(case.geo) for way in listed)
+    each = "ways=True (in a shell --ways) lists each, with the memory it needs"
+    notes.append(f"{plural(serve, 'way')} can compute this y; {each}")
+    return Table("How it is computed", (), tuple(notes))
+
+
+def _chosen(case: Case, listed: list[dict[str, Any]]) -> list[str]:
+    """Say which way runs, and why."""
+    auto, plan = next(way for way in listed if way["auto"]), case.problem.plan
+    notes = [f"auto takes {label(auto['method'])}: {auto['why']}"]
+    if case.options.get("method", "auto") != "auto":
+        return [f"{label(plan.way)} runs, as asked for", *notes]
+    if not plan.kernel and plan.kernel_reason and not any(way["compiled"] for way in listed):
+        notes.append(f"no compiled kernel: {plan.kernel_reason}")
+    return notes
 
 
 def _first_call(case: Case) -> list[str]:

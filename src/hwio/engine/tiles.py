@@ -42,8 +42,9 @@ POOLING_KINDS = {
     "max": ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"),
     "mean": ("f4", "f8"),
 }
-# vector bytes -> vectors of dy that are given back at once
-GIVEN_VECTORS = {64: 8, 32: 4, 16: 4}
+# vector bytes -> vectors of dy that are given back at once; who looks for maxima needs three for each
+GIVEN_VECTORS = {64: 16, 32: 8, 16: 8}
+LOOKING_VECTORS = {64: 8, 32: 4, 16: 4}
 # who gets dy -> number types of x and of dy
 _PAIRS_OF_FLOATS = (("f4", "f4"), ("f8", "f8"), ("f8", "f4"))
 POOLING_GRAD_KINDS = {
@@ -213,7 +214,8 @@ def pooling_grad_block(
 ) -> tuple[str, tuple[Any, ...]]:
     """Return the compiled function's name, as in ``pooling_grad_first_f8_f4_8_4``, and what it is built with."""
     lanes, pixels = vector_bytes // max(int(x[1]), int(dy[1])), POOLING_PIXELS[vector_bytes]
-    parameters = (task, x, dy, lanes, pixels, GIVEN_VECTORS[vector_bytes])
+    at_once = GIVEN_VECTORS if task == "mean" else LOOKING_VECTORS
+    parameters = (task, x, dy, lanes, pixels, at_once[vector_bytes])
     return f"pooling_grad_{task}_{x}_{dy}_{lanes}_{pixels}", parameters
 
 

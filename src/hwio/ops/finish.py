@@ -62,5 +62,7 @@ def finish(y: Array, b: Array | None, problem: Problem) -> Array:
 
 def rounded(y: Array, dtype: np.dtype[Any]) -> Array:
     """Round to a float dtype; float16 overflows to Inf, as float32 does."""
+    if y.dtype == dtype:
+        return y
     with np.errstate(over="ignore"):
-        return y.astype(dtype, copy=False)
+        return y.astype(dtype)

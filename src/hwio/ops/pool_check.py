@@ -39,7 +39,8 @@ Shape = tuple[int, ...]
 NO_MAXIMUM = "padding is minus infinity for a maximum, so such a window has none"
 NO_MEAN = "padding does not count, so such a window has no mean"
 # Checked poolings by shape and options: a repeated call checks nothing again.
-_KNOWN: dict[Any, PoolProblem] = {}
+# Also, under keys of their own, what plain calls run: see ``pool_quick``.
+_KNOWN: dict[Any, Any] = {}
 _KNOWN_MOST = 4096
 POOL_SIZES = ("window", "stride", "padding")
 _PLAIN = frozenset((int, str, type(None)))  # of which no two are equal and different
@@ -114,16 +115,26 @@ def check_pool(
     )  # fmt: skip
     try:
         key = (x_shape, *[o if type(o) in _PLAIN else apart(o) for o in options])
-        found = _KNOWN.get(key)
+        found: PoolProblem | None = _KNOWN.get(key)
     except (TypeError, RecursionError):  # an option that does not hash, or holds itself
         return _checked(x_shape, *options)
     if found is None:
         found = _checked(x_shape, *options)
         if all(map(is_fixed, options)):
-            if len(_KNOWN) >= _KNOWN_MOST:
-                _KNOWN.clear()
-            _KNOWN[key] = found
+            keep(key, found)
     return found
+
+
+def known(key: Any) -> Any:
+    """Return what is kept under a key, or None."""
+    return _KNOWN.get(key)
+
+
+def keep(key: Any, what: Any) -> None:
+    """Keep something under a key; where there is too much, all else goes."""
+    if len(_KNOWN) >= _KNOWN_MOST:
+        _KNOWN.clear()
+    _KNOWN[key] = what
 
 
 def _checked(

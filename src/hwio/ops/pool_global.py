@@ -10,8 +10,9 @@ from hwio.errors import ShapeError, word
 from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
 from hwio.ops.pool import avg_pool, max_pool
-from hwio.ops.pool_check import check_flag, check_pool_method, pool_array
+from hwio.ops.pool_check import check_flag, check_pool_method, keep, known, pool_array
 from hwio.ops.pool_keywords import check_pool_keywords, readable
+from hwio.ops.pool_quick import key_of
 from hwio.shapes.pool_layout import read_pool_layout
 
 if TYPE_CHECKING:
@@ -110,8 +111,12 @@ def _over_all(
     pool: Callable[..., Array], x: Any, layout: str | None, keepdims: bool, method: str
 ) -> Array:
     """Pool with one window that is as large as x."""
+    key = key_of(pool.__name__, (x,), (layout, keepdims, method, "global"))
+    window = known(key)
+    if window is not None:
+        return _pooled(pool, x, window, layout, method, keepdims)
     x = pool_array(x)
-    keep = check_flag(keepdims, "keepdims", AXES_STAY)
+    keep_axes = check_flag(keepdims, "keepdims", AXES_STAY)
     check_pool_method(method)
     lay = read_pool_layout(layout, x.shape)
     sizes = dict(zip(lay.x, x.shape, strict=True))
@@ -121,5 +126,23 @@ def _over_all(
         rule = f"x has no cells on {axis}, so there is no number to pool"
         shape = tuple(max(n, 1) if a in lay.spatial else n for a, n in sizes.items())
         raise ShapeError(word(rule, [f"x  {x.shape}  read as {lay.x}"], f"x of shape {shape}"))
+    y = _pooled(pool, x, window, layout, method, keep_axes)
+    if key is not None:
+        keep(key, window)
+    return y
+
+
+def _pooled(
+    pool: Callable[..., Array],
+    x: Array,
+    window: tuple[int, ...],
+    layout: str | None,
+    method: str,
+    keepdims: bool,
+) -> Array:
+    """Pool with a window; leave its axes out of y unless they are kept."""
     y = pool(x, window, layout=layout, method=method)
-    return y if keep else np.squeeze(y, tuple(lay.y.index(axis) for axis in lay.spatial))
+    if keepdims:
+        return y
+    lay = read_pool_layout(layout, x.shape)
+    return np.squeeze(y, tuple(lay.y.index(axis) for axis in lay.spatial))

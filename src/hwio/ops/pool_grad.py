@@ -32,6 +32,7 @@ from hwio.ops.pool_check import (
     refuse_complex,
 )
 from hwio.ops.pool_keywords import OPTIONS, check_pool_keywords, readable
+from hwio.ops.pool_quick import again, key_of, remember
 from hwio.ops.pool_ways import canonical_x, canonical_y, send_to_all, send_to_peaks, stored_x
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ def max_pool_grad(
         check_pool_keywords("max_pool_grad", unknown, (*OPTIONS, "ties"))
     if x is LEFT_OUT:
         refuse_missing(max_pool_grad, locals())
+    options = window, stride, padding, dilation, ceil_mode, layout, method
+    key = key_of("max_pool_grad", (x, dy), (*options, ties))
+    dx = again(key, x, dy)
+    if dx is not None:
+        return dx
     raw = {"x": x, "dy": dy}
     try:
         x = pool_array(x)
@@ -125,6 +131,8 @@ def max_pool_grad(
     compute = _exact(dy, problem) if dy.dtype.kind in "iu" else float_compute(dy.dtype)
     given = canonical_y(problem, dy.astype(compute, copy=False))
     dx = send_to_peaks(problem, canonical_x(problem, native(x)), given, all_ties)
+    kept = "all" if all_ties else "first", x.dtype.char, dy.dtype.char, None
+    remember(key, problem, kept, "pooling_grad")
     return stored_x(problem, rounded(dx, result))
 
 
@@ -179,6 +187,11 @@ def avg_pool_grad(
         check_pool_keywords("avg_pool_grad", unknown, (*OPTIONS, "count_include_pad"))
     if x is LEFT_OUT:
         refuse_missing(avg_pool_grad, locals())
+    options = window, stride, padding, dilation, ceil_mode, layout, method
+    key = key_of("avg_pool_grad", (x, dy), (*options, count_include_pad))
+    dx = again(key, dy, dy)
+    if dx is not None:
+        return dx
     raw = {"x": x, "dy": dy}
     try:
         x_shape = x if is_shape(x) else pool_array(x).shape
@@ -196,6 +209,8 @@ def avg_pool_grad(
     result = mean_dtype(dy.dtype)
     given = canonical_y(problem, native(dy).astype(float_compute(result), copy=False))
     dx = send_to_all(problem, given, counts)
+    kind = dy.dtype.char
+    remember(key, problem, ("mean", kind, kind, counts), "pooling_grad")
     return stored_x(problem, rounded(dx, result))
 
 

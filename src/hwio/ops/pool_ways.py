@@ -7,6 +7,7 @@ numbers are the same, so nothing above or below has to know.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,6 +98,7 @@ def stored_y(problem: PoolProblem, y: Array, out: Array | None = None) -> Array:
     return out
 
 
+@lru_cache(maxsize=64)
 def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the transpose that undoes a transpose."""
     return tuple(axes.index(i) for i in range(len(axes)))

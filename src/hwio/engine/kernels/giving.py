@@ -68,7 +68,7 @@ class GivingEmitter(PoolingEmitter):
 
             return give
 
-        widths = [(v, self.lanes) for v in (4, 2, 1) if v * self.mr <= self.most]
+        widths = [(v, self.lanes) for v in (16, 8, 4, 2, 1) if v * self.mr <= self.most]
         narrow = self.lanes // 2
         while narrow:
             widths.append((1, narrow))

@@ -33,6 +33,7 @@ X_N, X_D, X_H, X_W = AT["x_n"], AT["x_d"], AT["x_h"], AT["x_w"]
 CHANNELS, Y_STEP, PIXELS = AT["channels"], AT["y_step"], AT["pixels"]
 INNER, OUTER = AT["inner"], AT["outer"]
 PIECE, PIECES, TILES = AT["piece"], AT["pieces"], AT["tiles"]
+PART, PARTS = AT["part"], AT["parts"]
 
 NUMBERS = {"f4": ir.FloatType(), "f8": ir.DoubleType()}
 NUMBERS |= {f"{kind}{size}": ir.IntType(8 * size) for kind in "iu" for size in (1, 2, 4, 8)}
@@ -65,6 +66,8 @@ class PoolingEmitter(Loops):
         super().__init__(builder)
         self.task, self.kind, self.lanes, self.mr = task, kind, lanes, mr
         self.size = int(kind[1])
+        # one pixel alone reads long rows of channels, so that memory is met in its order
+        self.wide = () if mr > 1 else (16, 8) if lanes * self.size == 64 else (8,)
 
     def tile(
         self, x, depth, step_d, rows, step_h, taps, step_w, pixel_step, channels,
@@ -96,7 +99,7 @@ class PoolingEmitter(Loops):
         with b.if_else(b.icmp_signed(">=", channels, number(lanes))) as (then, otherwise):
             with then:
                 end = number(0)
-                for vectors in (4, 2, 1):
+                for vectors in (*self.wide, 4, 2, 1):
                     end = several(end, vectors, lanes)
                 with b.if_then(b.icmp_signed("<", end, channels)):
                     pooled(b.sub(channels, number(lanes)), 1, lanes)
@@ -198,15 +201,20 @@ def behind_taps(start, dilation, taps, size):
 def make_pooling(task: str, kind: str, lanes: int, mr: int):
     """Return the kernel that pools all pixels of some rows, or of a piece of a row."""
     several, single = (make_tile(task, kind, lanes, pixels) for pixels in (mr, 1))
+    size = int(kind[1])
 
     @njit(error_model="numpy")
-    def pool_pixels(a, x, depth, step_d, rows, step_h, row, first, last):
-        """Pool pixels ``first`` to ``last`` of an output row; x is where the window's rows begin."""
+    def pool_pixels(a, x, depth, step_d, rows, step_h, row, first, last, channel):
+        """Pool pixels ``first`` to ``last`` of an output row, from a channel on.
+
+        x is where the window's rows begin.
+        """
         stride, dilation = load_int(a + STRIDE_W), load_int(a + DILATION_W)
-        x_w, kernel_w, channels = load_int(a + X_W), load_int(a + KERNEL_W), load_int(a + CHANNELS)
+        x_w, kernel_w = load_int(a + X_W), load_int(a + KERNEL_W)
+        channels = min(load_int(a + PART), load_int(a + CHANNELS) - channel)
         inner, outer = load_int(a + INNER), load_int(a + OUTER)
         y_step, by_step = load_int(a + Y_STEP), load_int(a + DIVISOR_STEP)
-        y = load_int(a + Y) + row * load_int(a + OUT_W) * y_step
+        y = load_int(a + Y) + row * load_int(a + OUT_W) * y_step + channel * size
         area = load_int(a + OUT_D) * load_int(a + OUT_H)
         by = load_int(a + DIVISORS) + row % area * load_int(a + OUT_W) * by_step
         pixel = first
@@ -237,20 +245,22 @@ def make_pooling(task: str, kind: str, lanes: int, mr: int):
         dilation_d, dilation_h = load_int(a + DILATION_D), load_int(a + DILATION_H)
         x_d, x_h = load_int(a + X_D), load_int(a + X_H)
         pieces, piece, tiles = load_int(a + PIECES), load_int(a + PIECE), load_int(a + TILES)
-        everything = load_int(a + PIXELS) // out_w * pieces
+        part, parts = load_int(a + PART), load_int(a + PARTS)
+        everything = load_int(a + PIXELS) // out_w * pieces * parts
         for n in range(task * tiles, min(everything, (task + 1) * tiles)):
-            row, first = n // pieces, n % pieces * piece
+            row, first = n // parts // pieces, n // parts % pieces * piece
+            channel = n % parts * part
             image, od, oh = row // (out_d * out_h), row // out_h % out_d, row % out_h
             d = od * load_int(a + STRIDE_D) - load_int(a + LOW_D)
             h = oh * load_int(a + STRIDE_H) - load_int(a + LOW_H)
             i, j = first_tap(d, dilation_d), first_tap(h, dilation_h)
             depth = behind_taps(d, dilation_d, load_int(a + KERNEL_D), load_int(a + IN_D)) - i
             rows = behind_taps(h, dilation_h, load_int(a + KERNEL_H), load_int(a + IN_H)) - j
-            x = load_int(a + X) + image * load_int(a + X_N)
+            x = load_int(a + X) + image * load_int(a + X_N) + channel * size
             x += (d + i * dilation_d) * x_d + (h + j * dilation_h) * x_h
             pool_pixels(
                 a, x, depth, dilation_d * x_d, rows, dilation_h * x_h, row,
-                first, min(out_w, first + piece),
+                first, min(out_w, first + piece), channel,
             )  # fmt: skip
 
     return pooling

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FAR = 1 << 31  # sizes above it might overflow on the way
 TASK = 8192  # vectors of x that one task reads at least: some microseconds
+LONG = 1024  # bytes of channels that a task takes at least, where tasks share channels
 LITTLE = 1 << 14  # numbers of x that a pooling reads: below it no call waits for a compiler
 
 
@@ -96,7 +97,9 @@ def launch_of(task: str, geo: Geometry, kind: str, by: Array, threads: int) -> P
     pieces = min(wide, -(-most // rows))
     piece = -(-wide // pieces)
     pieces = -(-wide // piece)
-    tiles = -(-rows * pieces // most)
+    part, parts = channel_parts(geo.in_channels, LONG // size, -(-most // (rows * pieces)))
+    units = rows * pieces * parts
+    tiles = -(-units // most)
     lanes = vector // size
     parameters = (task, kind, lanes, POOLING_PIXELS[vector])
     address = address_of("pooling", pooling_symbol(task, kind, vector), *parameters)
@@ -107,12 +110,27 @@ def launch_of(task: str, geo: Geometry, kind: str, by: Array, threads: int) -> P
         "divisor_step": 0 if by.size == 1 else size,
         "piece": piece,
         "pieces": pieces,
+        "part": part,
+        "parts": parts,
         "tiles": tiles,
         "kernel": address,
     }
     words = np.array([fields.get(name, 0) for name in FIELDS], np.int64)
     held = run_held() if reads < 2 * TASK else None
-    return PoolingLaunch(words, -(-rows * pieces // tiles), by, held)
+    return PoolingLaunch(words, -(-units // tiles), by, held)
+
+
+def channel_parts(channels: int, least: int, wanted: int) -> tuple[int, int]:
+    """Cut channels into at most ``wanted`` parts of a multiple of ``least``; (channels of one, parts).
+
+    Examples
+    --------
+    >>> channel_parts(2048, 256, 3), channel_parts(300, 256, 2), channel_parts(8, 256, 9)
+    ((768, 3), (512, 1), (256, 1))
+    """
+    parts = max(1, min(wanted, channels // least))
+    part = -(-channels // parts // least) * least
+    return part, -(-channels // part)
 
 
 def size_fields(geo: Geometry, size: int) -> dict[str, int]:

@@ -12,7 +12,14 @@ from hwio.engine.fields import POOLING_AT as AT
 from hwio.engine.fields import POOLING_FIELDS as FIELDS
 from hwio.engine.jit import address_of, is_ready
 from hwio.engine.launch.held import run_held
-from hwio.engine.launch.pooling import LITTLE, TASK, PoolingLaunch, nothing_for, size_fields
+from hwio.engine.launch.pooling import (
+    LITTLE,
+    TASK,
+    PoolingLaunch,
+    channel_parts,
+    nothing_for,
+    size_fields,
+)
 from hwio.engine.pack import address, aligned
 from hwio.engine.threads import pool
 from hwio.engine.tiles import POOLING_GRAD_KINDS, pooling_grad_block
@@ -85,8 +92,7 @@ def _shares(fields: dict[str, int], n: int, channels: int, size: int, most: int)
     channels go first.
     """
     wanted, bands = -(-most // n), 1
-    least = PART // size
-    parts = max(1, channels // least)
+    parts = max(1, channels * size // PART)
     turned = _turned(fields) if fields["in_d"] == fields["in_h"] == 1 and parts < wanted else {}
     out, step, taps, gap = ({**fields, **turned}[name] for name in _H)
     shared = (taps - 1) * gap // step  # windows over a border
@@ -96,9 +102,10 @@ def _shares(fields: dict[str, int], n: int, channels: int, size: int, most: int)
     else:
         bands = min(out, wanted)
         parts = min(parts, -(-wanted // bands))
-    band, part = -(-out // bands), -(-channels // parts // least) * least
+    band = -(-out // bands)
+    part, parts = channel_parts(channels, PART // size, parts)
     rows = {"piece": band, "pieces": -(-out // band)}
-    return {**turned, **rows, "part": part, "parts": -(-channels // part)}
+    return {**turned, **rows, "part": part, "parts": parts}
 
 
 _H = ("out_h", "stride_h", "kernel_h", "dilation_h")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.case import Case
-from bench.networks import CONV, GRADIENTS, MAX, MEAN, Layer
+from bench.networks import CONV, GRADIENTS, MAX, MAX_BACK, MEAN, MEAN_BACK, Layer
 
 SOME_CHANNELS = 2  # in which gradients of float64 are checked
 PIXELS = 24  # output pixels at which float64 results are checked, all filters of each
@@ -170,6 +170,45 @@ def _means(case: Case) -> list[Part]:
     return [Part(y, _bound(prod(layer.kernel), sizes, case.x.dtype), y.shape)]
 
 
+def _maxima_back(case: Case) -> list[Part]:
+    """Return the exact dx of maxima: of equal ones the first has all."""
+    layer = case.layer
+    x = _padded(case.x, layer, -np.inf)
+    top = np.max([x[:, *at] for at in _shifts(layer)], axis=0)
+    left, given = case.dy, []
+    for at in _shifts(layer):
+        found = x[:, *at] == top
+        given.append(left * found)
+        left = left * ~found
+    return _spread(case, given)
+
+
+def _means_back(case: Case) -> list[Part]:
+    """Return the exact dx of means of what is not padding."""
+    ones = _padded(np.ones_like(case.x), case.layer)
+    shifts = _shifts(case.layer)
+    wide = np.float64 if case.x.dtype == np.float32 else np.longdouble
+    share = case.dy.astype(wide) / sum(ones[:, *at] for at in shifts)
+    return _spread(case, [share] * len(shifts))
+
+
+def _spread(case: Case, given: list[np.ndarray]) -> list[Part]:
+    """Add what each tap gives to its cells of dx."""
+    layer = case.layer
+    wide = np.float64 if case.x.dtype == np.float32 else np.longdouble
+    dx = _padded(np.zeros(case.x.shape, wide), layer)
+    sizes = np.zeros_like(dx)
+    for amount, at in zip(given, _shifts(layer), strict=True):
+        dx[:, *at] += amount
+        sizes[:, *at] += np.abs(amount)
+    inside = (
+        slice(None),
+        *(slice(p, p + n) for p, n in zip(layer.padding, layer.size, strict=True)),
+    )
+    bound = _bound(prod(layer.kernel), sizes[inside], case.x.dtype)
+    return [Part(dx[inside], bound, case.x.shape)]
+
+
 def _shifts(layer: Layer) -> list[tuple[slice, ...]]:
     """List what each tap sees of the padded axes."""
     return [
@@ -178,7 +217,14 @@ def _shifts(layer: Layer) -> list[tuple[slice, ...]]:
     ]
 
 
-PARTS = {CONV: _forward, GRADIENTS: _gradients, MAX: _maxima, MEAN: _means}
+PARTS = {
+    CONV: _forward,
+    GRADIENTS: _gradients,
+    MAX: _maxima,
+    MEAN: _means,
+    MAX_BACK: _maxima_back,
+    MEAN_BACK: _means_back,
+}
 
 
 def _padded(x: np.ndarray, layer: Layer, value: float = 0) -> np.ndarray:

@@ -60,6 +60,8 @@ QUICK = {
     "resnet50-gradients": (10,),
     "max-pooling": (0,),
     "average-pooling": (0,),
+    "max-pooling-gradients": (0,),
+    "average-pooling-gradients": (3,),
 }
 # What the promises are about, in front, so that a run that is broken off has told most.
 BARS = [

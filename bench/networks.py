@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from math import prod
 
 CONV, GRADIENTS, MAX, MEAN = "conv", "gradients", "max", "mean"
+MAX_BACK, MEAN_BACK = "max back", "mean back"
 # what is timed of a layer
 TASKS = {
     CONV: "y",
     GRADIENTS: "dx and dw",
     MAX: "the maximum of each window",
     MEAN: "the mean of each window, padding not counted",
+    MAX_BACK: "dx of the maximum of each window",
+    MEAN_BACK: "dx of the mean of each window, padding not counted",
 }
 
 
@@ -263,6 +266,12 @@ NETWORKS = {
         "DenseNet-121's transitions, Inception v3's branches, ResNet's last",
         MEAN_POOLING,
         task=MEAN,
+    ),
+    "max-pooling-gradients": Network(
+        "max pooling, dx", "the layers above, backwards", MAX_POOLING, task=MAX_BACK
+    ),
+    "average-pooling-gradients": Network(
+        "average pooling, dx", "the layers above, backwards", MEAN_POOLING, task=MEAN_BACK
     ),
     "sizes": Network(
         "one layer, many sizes",

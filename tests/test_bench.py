@@ -228,6 +228,22 @@ def test_the_check_of_pooling_passes_what_is_right_and_nothing_else(network, ind
     assert not exact.judge(y).counts("highest")
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("network", "index"), [("max", 7), ("max", 5), ("average", 5)])
+def test_the_check_of_poolings_gradients_passes_what_is_right_and_nothing_else(
+    network, index, dtype
+):
+    case = Case(Cell(f"{network}-pooling-gradients", index, 2, dtype, "all"), 1)
+    case.x[...] = np.round(case.x)  # ties
+    layer, exact = case.layer, Exact(case)
+    back = hwio.max_pool_grad if network == "max" else hwio.avg_pool_grad
+    words = {"stride": layer.stride, "padding": layer.padding[0], "method": "windows"}
+    dx = back(case.x, case.dy, layer.kernel[0], **words)
+    assert exact.judge(dx).counts("highest")
+    dx[1, 0, 0, 3] += 1
+    assert not exact.judge(dx).counts("highest")
+
+
 def test_a_worker_checks_every_contender_that_is_installed():
     cells = [
         Cell("thread", 1, 2, "float32", "all"),
@@ -239,6 +255,8 @@ def test_a_worker_checks_every_contender_that_is_installed():
         Cell("mobilenetv2-gradients", 8, 1, "float32", "all"),
         Cell("max-pooling", 7, 1, "float32", "all"),
         Cell("average-pooling", 5, 1, "float64", "all"),
+        Cell("max-pooling-gradients", 7, 1, "float32", "all"),
+        Cell("average-pooling-gradients", 5, 1, "float64", "all"),
     ]
     asked = {
         "threads": 1,

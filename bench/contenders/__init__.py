@@ -12,7 +12,7 @@ from importlib import import_module
 
 from bench.case import Case, Contender, LeftOut
 from bench.machine import is_installed
-from bench.networks import CONV, GRADIENTS, MAX, MEAN
+from bench.networks import CONV, GRADIENTS, MAX, MAX_BACK, MEAN, MEAN_BACK
 
 OWN, PEER, PLAIN_PEER, OTHER, CONTROL = "own", "peer", "plain peer", "other", "control"
 
@@ -55,8 +55,9 @@ class Entry:
         return make(case)
 
 
-HWIO_POOLS = {MAX: "hwio_pool:maximum", MEAN: "hwio_pool:mean"}
-TORCH_POOLS = {MAX: "torch_pool:maximum", MEAN: "torch_pool:mean"}
+POOLS = {MAX: "maximum", MEAN: "mean", MAX_BACK: "maximum_back", MEAN_BACK: "mean_back"}
+HWIO_POOLS = {task: f"hwio_pool:{name}" for task, name in POOLS.items()}
+TORCH_POOLS = {task: f"torch_pool:{name}" for task, name in POOLS.items()}
 TORCH, ONNX = ("torch",), ("onnx", "onnxruntime")
 CONTENDERS = {
     "hwio": Entry(
@@ -83,7 +84,7 @@ CONTENDERS = {
     "torch": Entry(
         {CONV: "torch_conv:channels_last", GRADIENTS: "torch_grad:channels_last", **TORCH_POOLS},
         PEER,
-        "on channels_last tensors: Conv, its convolution_backward, pooling",
+        "on channels_last tensors: Conv, its convolution_backward, pooling; backwards with its indices",
         TORCH,
     ),
     "torch NCHW": Entry(

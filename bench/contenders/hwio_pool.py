@@ -1,4 +1,4 @@
-"""hwio: pooling."""
+"""hwio: pooling, forwards and backwards."""
 
 from __future__ import annotations
 
@@ -20,8 +20,24 @@ def mean(case: Case) -> Contender:
     return _pooling(hwio.avg_pool, case)
 
 
+def maximum_back(case: Case) -> Contender:
+    """Give dy back to the maxima, which are looked for again."""
+    x, dy, options = case.x, case.dy, _options(case)
+    return Contender(lambda: hwio.max_pool_grad(x, dy, case.layer.kernel[0], **options))
+
+
+def mean_back(case: Case) -> Contender:
+    """Share dy out to the cells."""
+    shape, dy, options = case.x.shape, case.dy, _options(case)
+    return Contender(lambda: hwio.avg_pool_grad(shape, dy, case.layer.kernel[0], **options))
+
+
 def _pooling(pool: Callable[..., np.ndarray], case: Case) -> Contender:
+    x, options = case.x, _options(case)
+    return Contender(lambda: pool(x, case.layer.kernel[0], **options))
+
+
+def _options(case: Case) -> dict[str, int]:
+    """Set the threads; return the keywords."""
     hwio.set_num_threads(case.threads)
-    x, layer = case.x, case.layer
-    options = {"stride": layer.stride, "padding": layer.padding[0]}
-    return Contender(lambda: pool(x, layer.kernel[0], **options))
+    return {"stride": case.layer.stride, "padding": case.layer.padding[0]}

@@ -182,6 +182,9 @@ def test_rows_and_channels_are_shared_out(threads, served, monkeypatch):
     from hwio.engine.launch import pooling_grad
 
     monkeypatch.setattr(pooling_grad, "TASK", 1)
+    flat = PoolCase(
+        "one row", (3, 1, 6, 55), (4, 3), {"stride": (1, 3), "padding": [(3, 2), (2, 0)]}
+    )
     shared, shares = set(), pooling_grad._shares
 
     def spied(*args):
@@ -193,7 +196,7 @@ def test_rows_and_channels_are_shared_out(threads, served, monkeypatch):
     before = hwio.get_num_threads()
     try:
         hwio.set_num_threads(threads)
-        for seed, case in enumerate([*LAYERS, *POOL_CASES]):
+        for seed, case in enumerate([*LAYERS, *POOL_CASES, flat, flat]):
             monkeypatch.setattr(pooling_grad, "PART", (256, 32)[seed % 2])
             same_as_numpy(case, seed=seed)
         for seed, case in enumerate(seeded_pools(14, 60)):

@@ -93,7 +93,8 @@ def _shares(fields: dict[str, int], n: int, channels: int, size: int, most: int)
     """
     wanted, bands = -(-most // n), 1
     parts = max(1, channels * size // PART)
-    turned = _turned(fields) if fields["in_d"] == fields["in_h"] == 1 and parts < wanted else {}
+    line = fields["in_d"] == fields["in_h"] == fields["out_h"] == 1  # one tap of H meets x
+    turned = _turned(fields) if line and parts < wanted else {}
     out, step, taps, gap = ({**fields, **turned}[name] for name in _H)
     shared = (taps - 1) * gap // step  # windows over a border
     if shared:
@@ -116,7 +117,7 @@ def _turned(fields: dict[str, int]) -> dict[str, int]:
     """Name W of one axis H, so that its cells are rows and can be shared out."""
     swapped = {f"{side}_h": fields[f"{side}_w"] for side in _SIDES}
     swapped |= {f"{side}_w": fields[f"{side}_h"] for side in _SIDES}
-    return {**swapped, "inner": 0, "outer": fields["out_h"]}
+    return {**swapped, "inner": 0, "outer": 1}
 
 
 def _are_apart(geo: Geometry) -> bool:

@@ -22,6 +22,7 @@ PROSE = {
     "leave kernel_size out",
     "leave colour out",
     "leave groups out",
+    "leave filters out",
     "leave activation out",
     "leave padding_mode out",
     "leave training out",

@@ -17,7 +17,7 @@ from hwio.explorer.learner import Answer, read_answer
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
-from hwio.ops.stray import bias_or_option
+from hwio.ops.stray import misplaced
 from hwio.shapes.counts import check_int
 from hwio.show.case import read_case
 from hwio.show.explain.explained import Explanation
@@ -216,7 +216,7 @@ def explore(
         rule = f"title={show(title)} is not text"
         raise ArgumentTypeError(word(rule, [], f"title={show(str(title))}"))
     # no whole y is computed, so what it would take is no obstacle
-    with bias_or_option(explore, locals()):
+    with misplaced(explore, locals()):
         case = read_case(x, w, b, options, function="explore", memory_limit=1 << 62)
     if not prod(case.y_shape) or not prod(case.x_shape):
         rule = "there is nothing to explore: "

@@ -91,6 +91,10 @@ def _to_ndarray(value: Any, name: str) -> Array:
     check_elsewhere(value, name)
     if value is None or isinstance(value, str | bytes | dict | set | type):
         raise ArgumentTypeError(_no_array(value, name))
+    if name == "dy" and is_shape(value) and len(value) > 2:
+        rule = f"dy={show(value)} is a shape, and its numbers are needed"
+        fix = f"dy = np.ones({value})   # of a loss that is the sum of y"
+        raise ArgumentTypeError(word(rule, [], fix))
     if name in ("x", "w") and is_shape(value):
         raise ArgumentTypeError(_shape_alone(value, name))
     try:
@@ -159,6 +163,11 @@ def _unequal(value: Any, name: str) -> str:
     rule = f"{name} is {kind(value)} of arrays whose shapes differ"
     facts = [f"they have: {shown}"]
     ranks = {len(shape) for shape in shapes if isinstance(shape, tuple)}
+    if name == "w" and len(value) == 2 and ranks == {1, np.ndim(value[0])}:
+        facts = [
+            f"w is {shapes[0]}, and {shapes[1]} looks like its bias, as Keras' get_weights has it"
+        ]
+        return word(rule, facts, "w = w[0]   # and w[1] as b")
     if len(ranks) != 1 or any(isinstance(shape, str) for shape in shapes) or ranks == {0}:
         return word(rule, facts)
     least = (min(sizes) for sizes in zip(*shapes, strict=True))

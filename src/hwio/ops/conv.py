@@ -16,7 +16,7 @@ from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.moved import short_call
 from hwio.ops.places import refuse_places
 from hwio.ops.run import run
-from hwio.ops.stray import bias_or_option
+from hwio.ops.stray import misplaced
 from hwio.ops.wording import worded_for
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def conv(
     if x is LEFT_OUT or w is LEFT_OUT:
         refuse_missing(conv, locals())
     given = x, w
-    with bias_or_option(conv, locals()):
+    with misplaced(conv, locals()):
         x, w = as_array(x, "x", bfloat16=True), as_array(w, "w", bfloat16=True)
         b = None if b is None else as_array(b, "b", bfloat16=True)
         with worded_for("conv", *given):

@@ -52,7 +52,8 @@ def refuse_exchanged(
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     arrays = [name for name in names if name != "window" and _is_array(read[name])]
     shapes = ", ".join(f"{name} {_shown(read[name])}" for name in arrays)
-    fix = f"{written_call(function, given, read)}   # {shapes}"
+    others = {name: given[name] for name in ("b",) if name in given and name not in read}
+    fix = f"{written_call(function, given, read | others)}   # {shapes}"
     error.args = (word(f"{listed} look exchanged: {rule}", facts, fix),)
 
 

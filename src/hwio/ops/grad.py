@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
@@ -268,14 +269,26 @@ def check_need(need: Any) -> str:
     if not isinstance(need, str):
         rule = f"need={show(need)} is {kind(need)}, not letters of 'xwb'"
         parts = need if isinstance(need, tuple | list) else ()
-        parts = [part for part in parts if isinstance(part, str)]
-        meant = "".join(letter for letter in "xwb" if letter in parts)
+        if len(parts) == 3 and set(map(str, parts)) <= {"True", "False", "0", "1"}:  # a mask
+            parts = [letter for letter, asked in zip("xwb", parts, strict=True) if asked]
+        meant = "".join(letter for letter in "xwb" if letter in map(_letter, parts))
         raise ArgumentTypeError(word(rule, facts, f"need={meant or 'xwb'!r}"))
     if not need or len(set(need)) < len(need) or not set(need) <= set("xwb"):
         rule = f"need={show(need)} is not letters of 'xwb', each at most once"
-        meant = "".join(letter for letter in "xwb" if letter in need)
+        named = re.split(r"\W+", need)
+        meant = "".join(
+            letter for letter in "xwb" if letter in map(_letter, named) or letter in need
+        )
+        meant = _letter(need) or meant
         raise OptionError(word(rule, facts, f"need={meant or 'xwb'!r}"))
     return need
+
+
+def _letter(name: Any) -> str:
+    """Return the letter of an array by a name of others, or by its gradient's."""
+    text = str(name).lower().removeprefix("grad_").removeprefix("d")
+    words = {"x": ("x", "input"), "w": ("w", "weight", "kernel", "filter"), "b": ("b", "bias")}
+    return next((each for each, names in words.items() if text.removesuffix("s") in names), "")
 
 
 def back_operand(value: Any, name: str, wanted: str) -> Any:

@@ -32,10 +32,12 @@ _WORDS = {
     "x": "X input inputs image images lhs A_prev data",
     "w": "W weight weights kernel filter filters rhs",
     "b": "B bias biases use_bias",
-    "dy": "dout dZ dz dY grad_output grad_y grad_out upstream",
+    "dy": "dout dZ dz dY dA grad_output grad_outputs grad_y grad_out out_grad out_backprop upstream",
+    "output_size": "output_shape out_shape",
 }
 FOREIGN = {other: ours for ours, others in _WORDS.items() for other in others.split()}
 _SPREAD = FOREIGN | {"f": "window", "kernel_size": "window"}  # the course's hparameters
+_BACK = {"y": "dy", "grad": "dy", "gradient": "dy", "b": "b"}  # what only ways back are given
 _PLACES = {"prepare": "w", "move_layer": "w"}  # what is given by place, where it is not x, w
 _BY_SHAPE = ("kernel_size", "in_channels", "out_channels", "depth_multiplier")
 
@@ -92,6 +94,10 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...], x: An
     if name == "activation" and "grad" in function:
         facts = ["dy is the gradient before any activation; for relu that is dy * (y > 0)"]
     ours = FOREIGN.get(name) or (None if name in OPTIONS else nearest(name, known))
+    if "grad" in function:
+        ours = _BACK.get(name, ours)
+    if ours == "w" and isinstance(value, int):  # Keras' filters=8
+        return word(rule, ["the shape of w says it"], f"leave {name} out")
     if name == "mode" and isinstance(value, str) and value.lower() not in PADDINGS:
         ours = "padding_mode"
     if ours in ("x", "w", "b") or (ours == "dy" and "grad" in function):
@@ -153,6 +159,8 @@ def _sizes(ours: str, value: Any) -> str:
     entries = tuple(value)
     if ours == "padding" and len(set(map(show, entries))) == 1 and isinstance(entries[0], int):
         return show(entries[0])
+    if ours == "output_size" and len(entries) in (4, 5):
+        entries = entries[1:-1]
     if len(entries) in (4, 5) and entries[0] == 1 and ours in ("stride", "dilation"):
         entries = entries[1:-1] if entries[-1] == 1 else entries[2:]
     return show(entries)

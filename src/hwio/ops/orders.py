@@ -34,7 +34,11 @@ _ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
         ("", f"x w b dy {_LAYER}"),
         ("", "x w dy need"),
     ),
-    "conv_transpose": (("PyTorch's conv_transpose2d", f"x w b {_BACK}"), _NO_BIAS),
+    "conv_transpose": (
+        ("TensorFlow's conv2d_transpose", "x w output_size stride padding layout"),
+        ("PyTorch's conv_transpose2d", f"x w b {_BACK}"),
+        _NO_BIAS,
+    ),
     "conv_transpose_grad": (
         ("PyTorch's conv_transpose2d", f"x w dy {_BACK}"),
         ("", f"x w b dy {_BACK}"),
@@ -177,6 +181,11 @@ def _is_method(value: Any, rank: int) -> bool:
     return isinstance(value, str) and value in ("auto", *METHODS, *KERNELS)
 
 
+def _is_output(value: Any, rank: int) -> bool:
+    """Tell the whole shape of y, as TensorFlow has it."""
+    return isinstance(value, tuple | list) and len(value) == rank and all(map(_is_int, value))
+
+
 def _is_activation(value: Any, rank: int) -> bool:
     return isinstance(value, str) and value.lower() in ("relu", "relu6")
 
@@ -202,7 +211,7 @@ def _is_time(value: Any, rank: int) -> bool:
     return _is_int(value) or isinstance(value, float)
 
 
-_SIZES = "stride dilation window output_padding output_size in_size axis"
+_SIZES = "stride dilation window output_padding in_size axis"
 _KINDS: dict[str, Callable[[Any, int], bool]] = {
     **dict.fromkeys(_SIZES.split(), _is_size),
     **dict.fromkeys(("groups", "p", "runs", "divisor_override", "memory_limit"), _is_int),
@@ -218,5 +227,6 @@ _KINDS: dict[str, Callable[[Any, int], bool]] = {
     "method": _is_method,
     "need": _is_need,
     "activation": _is_activation,
+    "output_size": _is_output,
     "timeout": _is_time,
 }

@@ -61,10 +61,15 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...]) -> st
     if given:
         texts = (f"{each}={_spelled(each, v)}" for each, v in given.items())
         return word(rule, ["its entries go by name"], ", ".join(texts))
-    if name == "mode" and str(value).lower() in _MODES and function in _MODES.values():
-        right = _MODES[str(value).lower()]
+    if (
+        name == "mode"
+        and str(value).lower() in _MODES
+        and function.removesuffix("_grad") in _MODES.values()
+    ):
+        right = _MODES[str(value).lower()] + ("_grad" if function.endswith("_grad") else "")
+        args = "x, dy, window" if function.endswith("_grad") else "x, window"
         facts = ["each kind of pooling has a function of its own"]
-        fix = "leave mode out" if right == function else f"hwio.{right}(x, window)"
+        fix = "leave mode out" if right == function else f"hwio.{right}({args})"
         return word(rule, facts, fix)
     lines = wrap(", ".join(known), 80)
     facts = [f"{'' if i else 'keywords:':9} {line}" for i, line in enumerate(lines)]
@@ -75,6 +80,8 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...]) -> st
     ours = _OTHER.get(name) or FOREIGN.get(name) or near
     if ours == "padding_mode" or ours not in known:
         return word(rule, facts, f"leave {name} out")
+    if name == "exclusive":  # of the padding: the opposite
+        return word(rule, ["count_include_pad is the opposite"], f"count_include_pad={not value}")
     if name in _OTHER or name in FOREIGN:
         facts = [f"what others call {name} is {ours} here"]
     return word(rule, facts, f"{ours}={_spelled(ours, value)}")

@@ -20,7 +20,7 @@ from hwio.ops.options import Clip, clip_of
 from hwio.ops.places import refuse_places
 from hwio.ops.quick import Quick, QuickLaunch, not_started
 from hwio.ops.run import run
-from hwio.ops.stray import bias_or_option
+from hwio.ops.stray import misplaced
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import WEIGHT_LAYOUTS, default_layout, parse_layout
 
@@ -350,12 +350,17 @@ def prepare(w: Any = LEFT_OUT, b: Any = None, *more: Never, **options: Any) -> P
     if w is LEFT_OUT:
         refuse_missing(prepare, locals())
     check_keywords("prepare", options, [name for name in OPTIONS if name != "out"], w=w)
-    with bias_or_option(prepare, locals()):
+    with misplaced(prepare, locals()):
         w = as_array(w, "w", bfloat16=True).copy()
         b = None if b is None else as_array(b, "b", bfloat16=True).copy()
         if w.ndim not in (3, 4, 5):
             rule = f"w has {w.ndim} axes; weights have 3, 4 or 5"
-            raise ShapeError(word(rule, ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]))
+            facts = ["3 = WIO (1-D)   4 = HWIO (2-D)   5 = DHWIO (3-D)"]
+            facts += (
+                ["w holds the weights themselves, not how many there are"] if w.ndim == 0 else []
+            )
+            fix = None if w.ndim else "w = np.ones((3, 3, 4, 8))   # for example"
+            raise ShapeError(word(rule, facts, fix))
         with worded_for("prepare", w, w):
             check_early(w, b, options)
     return Prepared(w, b, options)

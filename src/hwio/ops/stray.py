@@ -1,22 +1,26 @@
-"""An option that was given by place and so came to stand for the bias."""
+"""Arguments that were given by place and came to stand for others: an option for b, w for x."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from hwio.errors import HwioError, word
+from hwio.ops.arrays import is_shape
+from hwio.ops.check import geometry_of
+from hwio.ops.exchanged import refuse_exchanged
 from hwio.ops.keywords import spread
 from hwio.ops.places import DICT_OF_OPTIONS, told_order, written_call
 
 
 @contextmanager
-def bias_or_option(function: Callable[..., Any], given: dict[str, Any]) -> Iterator[None]:
-    """Let errors raised inside that blame b say which option it is, if it reads as one.
+def misplaced(function: Callable[..., Any], given: dict[str, Any]) -> Iterator[None]:
+    """Let errors raised inside say what was meant: an option that stands for b, or w before x.
 
     Parameters
     ----------
@@ -30,7 +34,20 @@ def bias_or_option(function: Callable[..., Any], given: dict[str, Any]) -> Itera
         told = _told(function, given, str(error))
         if told is not None:
             error.args = (told,)
+        elif "no named layout makes them fit" in str(error) and "x" in given:
+            refuse_exchanged(error, function, given, ("x", "w"), partial(_fit, given))
         raise
+
+
+def _fit(given: dict[str, Any], x: Any, w: Any) -> bool:
+    """Tell whether x and w fit as they are usually read, with the options that were given."""
+    asked = given.get("options", given)
+    options = {n: asked[n] for n in ("stride", "padding", "dilation", "groups") if n in asked}
+    shapes = [each if is_shape(each) else getattr(each, "shape", None) for each in (x, w)]
+    layout = asked.get("layout")
+    if layout is not None or None in shapes:
+        return False
+    return geometry_of(shapes[0], shapes[1], **options).out_channels > 0  # type: ignore[arg-type]
 
 
 def _told(function: Callable[..., Any], given: dict[str, Any], message: str) -> str | None:

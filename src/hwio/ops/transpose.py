@@ -22,7 +22,7 @@ from hwio.ops.missing import LEFT_OUT, missing_dy, one_number, refuse_missing
 from hwio.ops.options import check_flip
 from hwio.ops.places import refuse_places
 from hwio.ops.run import run
-from hwio.ops.stray import bias_or_option
+from hwio.ops.stray import misplaced
 from hwio.ops.wording import worded_for
 from hwio.shapes.layout import describe
 from hwio.shapes.transposed import transposed_geometry, transposed_layout
@@ -123,7 +123,7 @@ def conv_transpose(
     if x is LEFT_OUT or w is LEFT_OUT:
         refuse_missing(conv_transpose, locals())
     given = x, w
-    with bias_or_option(conv_transpose, locals()):
+    with misplaced(conv_transpose, locals()):
         x, w = as_array(x, "x"), as_array(w, "w")
         b = None if b is None else as_array(b, "b")
         with worded_for("conv_transpose", *given):

@@ -10,7 +10,7 @@ from hwio.errors import OptionError, nearest, show, word
 from hwio.ops.keywords import check_keywords, hide_refused
 from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
-from hwio.ops.stray import bias_or_option
+from hwio.ops.stray import misplaced
 from hwio.show.case import read_case
 from hwio.show.code.jax_code import jax_code
 from hwio.show.code.numpy_code import empty_code, numpy_code
@@ -106,7 +106,7 @@ def code(
         raise OptionError(word(rule, [], "method='auto'   or   to='numpy'"))
     # only text is made, so what the method would take at run time is no obstacle
     settled = {"method": method, "memory_limit": 1 << 62}
-    with bias_or_option(code, locals()):
+    with misplaced(code, locals()):
         case = read_case(x, w, b, options, function="code", **settled)
     case = replace(case, problem=_legible(case.problem))
     return TARGETS[to](case) if prod(case.y_shape) else empty_code(case)

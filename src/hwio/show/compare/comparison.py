@@ -11,7 +11,7 @@ from hwio.errors import OptionError, word
 from hwio.ops.keywords import hide_refused
 from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
-from hwio.ops.stray import bias_or_option
+from hwio.ops.stray import misplaced
 from hwio.shapes.counts import check_int, positive
 from hwio.show.compare.checks import checked_call, known_methods, listed
 from hwio.show.compare.contenders import contenders, default_w_layouts
@@ -185,7 +185,7 @@ def compare(
     runs = check_int(runs, "runs", 1)
     loops = None if loops is None else check_int(loops, "loops", 1)
     seconds, limit = positive(seconds, "seconds", 0.02), positive(limit, "limit", 2.0)
-    with bias_or_option(compare, locals()):
+    with misplaced(compare, locals()):
         call = checked_call(x, w, b, options)
     own = call.problem.layout
     x_orders = listed(x_layouts, "x_layouts") or [own.x]

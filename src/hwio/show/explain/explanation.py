@@ -8,7 +8,7 @@ from hwio.errors import ArgumentTypeError, OptionError, show, word
 from hwio.ops.keywords import OPTIONS, check_keywords, hide_refused
 from hwio.ops.missing import LEFT_OUT, refuse_missing
 from hwio.ops.places import refuse_places
-from hwio.ops.stray import bias_or_option
+from hwio.ops.stray import misplaced
 from hwio.show.case import read_case
 from hwio.show.explain.alone import one_array
 from hwio.show.explain.explained import Explanation
@@ -90,7 +90,7 @@ def explain(
         return explain_transposed(x, w, b, at, options)
     refuse_sizes(options)
     check_keywords("explain", options, _KEYWORDS, x, w)
-    with bias_or_option(explain, locals()):
+    with misplaced(explain, locals()):
         case = read_case(x, w, b, options)
     if check_gradient(gradient, at_w, dy):
         return Explanation(case, None, gradient_trace(case, dy, at, at_w))

@@ -204,6 +204,41 @@ def test_gradients_of_junk(arrays: Any, other: Any, named: dict[str, Any], more:
             said(error)
 
 
+LAYER = hwio.prepare(np.ones((3, 3, 4, 8)), activation="relu")
+PLACED = [
+    np.ones((2, 5, 7, 4)),
+    np.ones((2, 3, 5, 8)),
+    np.ones((2, 2, 3, 4)),
+    (2, 5, 7, 4),
+    2,
+    (2, 2),
+]
+MIXED = JUNK | st.sampled_from(PLACED)
+
+
+@given(MIXED, MIXED, MIXED)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_whatever_stands_where_is_worded(first: Any, second: Any, third: Any) -> None:
+    for call in (
+        lambda: hwio.max_pool(first, second),
+        lambda: hwio.max_pool_grad(first, second, third),
+        lambda: hwio.avg_pool_grad(first, second),
+        lambda: hwio.conv(PLACED[0], LAYER.w, third),
+        lambda: hwio.explain(PLACED[0], LAYER.w, third),
+        lambda: hwio.conv_grad(first, second, third),
+        lambda: LAYER.grad(first, second, y=third),
+        lambda: LAYER.grad(first, second, third),
+        lambda: LAYER(first, second),
+        lambda: hwio.prepare(first, second),
+        lambda: hwio.lab.conv_forward(first, second, third),
+        lambda: hwio.lab.conv_backward(first, second),
+    ):
+        try:
+            call()
+        except hwio.HwioError as error:
+            said(error)
+
+
 @given(JUNK, JUNK, options())
 def test_plans_of_junk(x: Any, w: Any, named: dict[str, Any]) -> None:
     named.pop("out", None)

@@ -17,6 +17,8 @@ from hwio.ops.arrays import as_array
 from hwio.ops.conv import conv
 from hwio.ops.course import ALSO, worded
 from hwio.ops.grad import conv_grad
+from hwio.ops.memory import check_memory
+from hwio.ops.memory import size as in_bytes
 from hwio.ops.pool import avg_pool, max_pool
 from hwio.ops.pool_grad import avg_pool_grad, max_pool_grad
 from hwio.shapes.counts import check_int
@@ -66,6 +68,11 @@ def zero_pad(X: Any, pad: int) -> Array:
     """
     X = _array(X, "X", ACTIVATIONS)
     pad = check_int(pad, "pad", 0)
+    m, high, wide, c = X.shape
+    need = X.itemsize * m * (high + 2 * pad) * (wide + 2 * pad) * c
+    check_memory(
+        need, None, [f"X with {2 * pad} rows and columns more  ->  {in_bytes(need)}"], "pad=1"
+    )
     return np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
 

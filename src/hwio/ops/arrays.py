@@ -93,7 +93,7 @@ def _to_ndarray(value: Any, name: str) -> Array:
         raise ArgumentTypeError(_no_array(value, name))
     if name == "dy" and is_shape(value) and len(value) > 2:
         rule = f"dy={show(value)} is a shape, and its numbers are needed"
-        fix = f"dy = np.ones({value})   # of a loss that is the sum of y"
+        fix = f"dy = np.ones({show(value)})   # of a loss that is the sum of y"
         raise ArgumentTypeError(word(rule, [], fix))
     if name in ("x", "w") and is_shape(value):
         raise ArgumentTypeError(_shape_alone(value, name))
@@ -163,7 +163,7 @@ def _unequal(value: Any, name: str) -> str:
     rule = f"{name} is {kind(value)} of arrays whose shapes differ"
     facts = [f"they have: {shown}"]
     ranks = {len(shape) for shape in shapes if isinstance(shape, tuple)}
-    if name == "w" and len(value) == 2 and ranks == {1, np.ndim(value[0])}:
+    if name == "w" and len(value) == 2 and len(ranks) == 2 and len(shapes[-1]) == 1:
         facts = [
             f"w is {shapes[0]}, and {shapes[1]} looks like its bias, as Keras' get_weights has it"
         ]

@@ -269,7 +269,7 @@ def check_need(need: Any) -> str:
     if not isinstance(need, str):
         rule = f"need={show(need)} is {kind(need)}, not letters of 'xwb'"
         parts = need if isinstance(need, tuple | list) else ()
-        if len(parts) == 3 and set(map(str, parts)) <= {"True", "False", "0", "1"}:  # a mask
+        if len(parts) == 3 and all(isinstance(part, int) for part in parts):  # a mask
             parts = [letter for letter, asked in zip("xwb", parts, strict=True) if asked]
         meant = "".join(letter for letter in "xwb" if letter in map(_letter, parts))
         raise ArgumentTypeError(word(rule, facts, f"need={meant or 'xwb'!r}"))
@@ -286,7 +286,9 @@ def check_need(need: Any) -> str:
 
 def _letter(name: Any) -> str:
     """Return the letter of an array by a name of others, or by its gradient's."""
-    text = str(name).lower().removeprefix("grad_").removeprefix("d")
+    if not isinstance(name, str):
+        return ""
+    text = name.lower().removeprefix("grad_").removeprefix("d")
     words = {"x": ("x", "input"), "w": ("w", "weight", "kernel", "filter"), "b": ("b", "bias")}
     return next((each for each, names in words.items() if text.removesuffix("s") in names), "")
 

@@ -161,8 +161,9 @@ def _sizes(ours: str, value: Any) -> str:
         return show(entries[0])
     if ours == "output_size" and len(entries) in (4, 5):
         entries = entries[1:-1]
-    if len(entries) in (4, 5) and entries[0] == 1 and ours in ("stride", "dilation"):
-        entries = entries[1:-1] if entries[-1] == 1 else entries[2:]
+    ones = [isinstance(each, int) and each == 1 for each in entries]
+    if len(entries) in (4, 5) and ones[0] and ours in ("stride", "dilation"):
+        entries = entries[1:-1] if ones[-1] else entries[2:]
     return show(entries)
 
 

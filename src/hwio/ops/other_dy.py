@@ -156,7 +156,8 @@ def retell_for_layer(error: HwioError, options: dict[str, Any], b: Array | None)
 
 def _shape(value: Any) -> Shape | None:
     """Return the shape of an array, or the shape that stands for one."""
-    return value if is_shape(value) else getattr(value, "shape", None)
+    shape: Shape | None = value.shape if isinstance(value, np.ndarray) else None
+    return value if is_shape(value) else shape
 
 
 def _tell_cache(

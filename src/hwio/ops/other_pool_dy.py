@@ -37,8 +37,8 @@ def reread_pool(error: HwioError, function: Callable[..., Any], given: dict[str,
         _tell_missing(error, x, dy, options)
         return
     if window is None and isinstance(dy, np.ndarray) and _shape(x) is not None:
-        sizes = ({"window": size} for size in (2, 3, 4, 5, 6, 7, 8))
-        found = _forgotten(x, dy, options, sizes)
+        windows = ({"window": size} for size in (2, 3, 4, 5, 6, 7, 8))
+        found = _forgotten(x, dy, options, windows)
         if found:
             error.args = (word("window is missing", told(found), found),)
         return
@@ -52,11 +52,20 @@ def reread_pool(error: HwioError, function: Callable[..., Any], given: dict[str,
     refuse_exchanged(error, function, given, _PLACES, fit)
     if "look exchanged" in str(error):
         return
-    arrays = [each for each in (x, dy, window) if not _is_size(each)]
-    if len(arrays) == 2 and not _is_size(window):  # a size where dy goes: that alone tells enough
-        kinds = lambda x, dy, window: x is arrays[0] and dy is arrays[1]  # noqa: E731
-        refuse_exchanged(error, function, given, _PLACES, kinds)
-    elif str(error).startswith("dy has shape ") and "dy = np.ones(" in str(error):
+    arrays = [each for each in (x, dy, window) if _shape(each) is not None]
+    sizes = [each for each in (x, dy, window) if _is_size(each)]
+    if (
+        len(arrays) == 2 and len(sizes) == 1 and sizes[0] is not window
+    ):  # a size where dy goes: that alone tells enough
+        refuse_exchanged(
+            error, function, given, _PLACES,
+            lambda x, dy, window: x is arrays[0] and dy is arrays[1],
+        )  # fmt: skip
+    elif (
+        isinstance(dy, np.ndarray)
+        and str(error).startswith("dy has shape ")
+        and "dy = np.ones(" in str(error)
+    ):
         _tell_forgotten(error, x, dy, options)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from textwrap import wrap
 from typing import Any, NoReturn
 
+import numpy as np
+
 from hwio.errors import ArgumentTypeError, show, word
 from hwio.ops.arrays import is_shape
 from hwio.ops.keywords import OPTIONS, spelled, spread
@@ -74,9 +76,9 @@ def _second_array(
     layer: Any, array: Any, facts: list[str], calls: list[str]
 ) -> tuple[list[str], list[str]]:
     """Say what an array beside x may be to a layer: its own w or b, dy, or out."""
-    shape = getattr(array, "shape", None)
-    if not hasattr(layer, "letters"):
+    if not (hasattr(layer, "letters") and isinstance(array, np.ndarray)):
         return facts, calls
+    shape = array.shape
     if shape == layer.w.shape:
         return ["it has the shape of the layer's own w"], ["layer(x)"]
     if shape == (layer.w.shape[layer.letters.find("O")],):

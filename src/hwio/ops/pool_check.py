@@ -232,7 +232,7 @@ def pool_array(value: Any, name: str = "x") -> Array:
     """
     if is_shape(value) and value:
         rule = f"{name}={show(value)} is a shape, and pooling needs the array itself"
-        raise ArgumentTypeError(word(rule, [], f"{name} = np.ones({value})   # for example"))
+        raise ArgumentTypeError(word(rule, [], f"{name} = np.ones({show(value)})   # for example"))
     return as_array(value, name)
 
 

@@ -61,12 +61,9 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...]) -> st
     if given:
         texts = (f"{each}={_spelled(each, v)}" for each, v in given.items())
         return word(rule, ["its entries go by name"], ", ".join(texts))
-    if (
-        name == "mode"
-        and str(value).lower() in _MODES
-        and function.removesuffix("_grad") in _MODES.values()
-    ):
-        right = _MODES[str(value).lower()] + ("_grad" if function.endswith("_grad") else "")
+    mode = _MODES.get(value.lower()) if name == "mode" and isinstance(value, str) else None
+    if mode is not None and function.removesuffix("_grad") in _MODES.values():
+        right = mode + ("_grad" if function.endswith("_grad") else "")
         args = "x, dy, window" if function.endswith("_grad") else "x, window"
         facts = ["each kind of pooling has a function of its own"]
         fix = "leave mode out" if right == function else f"hwio.{right}({args})"
@@ -81,7 +78,9 @@ def _unknown(function: str, name: str, value: Any, known: tuple[str, ...]) -> st
     if ours == "padding_mode" or ours not in known:
         return word(rule, facts, f"leave {name} out")
     if name == "exclusive":  # of the padding: the opposite
-        return word(rule, ["count_include_pad is the opposite"], f"count_include_pad={not value}")
+        return word(
+            rule, ["count_include_pad is the opposite"], f"count_include_pad={value is False}"
+        )
     if name in _OTHER or name in FOREIGN:
         facts = [f"what others call {name} is {ours} here"]
     return word(rule, facts, f"{ours}={_spelled(ours, value)}")
@@ -98,9 +97,10 @@ def _spelled(ours: str, value: Any) -> str:
         return str(bool(value)) if isinstance(value, bool | int) else "True"
     if isinstance(value, tuple | list) and 0 < len(value) < 7:
         entries = tuple(value)
-        if len(entries) == 4 and entries[0] == 1 and ours in ("window", "stride", "dilation"):
-            entries = entries[1:-1] if entries[-1] == 1 else entries[2:]
-        same = len(set(map(repr, entries))) == 1 and isinstance(entries[0], int)
+        ones = [isinstance(each, int) and each == 1 for each in entries]
+        if len(entries) == 4 and ones[0] and ours in ("window", "stride", "dilation"):
+            entries = entries[1:-1] if ones[-1] else entries[2:]
+        same = len(set(map(show, entries))) == 1 and isinstance(entries[0], int)
         return show(entries[0] if same else entries)
     whole = isinstance(value, int | np.integer)
     return show(value) if whole else _USUAL.get(ours, "1")

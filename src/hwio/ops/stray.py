@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hwio.errors import HwioError, word
+from hwio.errors import HwioError, show, word
 from hwio.ops.arrays import is_shape
 from hwio.ops.check import geometry_of
 from hwio.ops.exchanged import refuse_exchanged
@@ -43,11 +43,11 @@ def _fit(given: dict[str, Any], x: Any, w: Any) -> bool:
     """Tell whether x and w fit as they are usually read, with the options that were given."""
     asked = given.get("options", given)
     options = {n: asked[n] for n in ("stride", "padding", "dilation", "groups") if n in asked}
-    shapes = [each if is_shape(each) else getattr(each, "shape", None) for each in (x, w)]
-    layout = asked.get("layout")
-    if layout is not None or None in shapes:
+    arrays = (each.shape if isinstance(each, np.ndarray) else each for each in (x, w))
+    shapes = [each for each in arrays if is_shape(each)]
+    if asked.get("layout") is not None or len(shapes) < 2:
         return False
-    return geometry_of(shapes[0], shapes[1], **options).out_channels > 0  # type: ignore[arg-type]
+    return geometry_of(*shapes, **options).out_channels > 0
 
 
 def _told(function: Callable[..., Any], given: dict[str, Any], message: str) -> str | None:
@@ -77,5 +77,5 @@ def _told(function: Callable[..., Any], given: dict[str, Any], message: str) -> 
     read = {name: given[name] for name in ("x", "w") if name in given} | read
     fixes = [written_call(function, given, read)]
     each = next((re.search(r"np\.full\((\d+)", line) for line in lines if "np.full(" in line), None)
-    fixes += [f"b=np.full({each[1]}, {b})   # one bias for all"] if each else []
+    fixes += [f"b=np.full({each[1]}, {show(b)})   # one bias for all"] if each else []
     return word(rule, facts, fixes)

@@ -88,7 +88,7 @@ def entries_of(value: Any) -> list[Any] | None:
     if isinstance(value, tuple | list):
         return list(value[:100])
     shape = getattr(value, "shape", None)
-    if shape and hasattr(value, "tolist") and prod(shape) <= 100:
+    if isinstance(shape, tuple) and shape and hasattr(value, "tolist") and prod(shape) <= 100:
         entries: list[Any] = value.tolist()
         return entries
     return None
@@ -96,7 +96,8 @@ def entries_of(value: Any) -> list[Any] | None:
 
 def flat_entries(value: Any) -> list[Any] | None:
     """Return the entries where there is one for each axis; None of an array out of its place, too."""
-    return None if len(getattr(value, "shape", ())) > 1 else entries_of(value)
+    shape = getattr(value, "shape", None)
+    return None if isinstance(shape, tuple) and len(shape) > 1 else entries_of(value)
 
 
 def per_axis(value: Any, name: str, letters: str) -> tuple[int, ...]:
@@ -131,7 +132,7 @@ def _of_length(entries: list[Any], ndim: int) -> int | tuple[int, ...]:
     steps = [e for e, one in zip(entries, ones, strict=True) if not one]
     if len(entries) == ndim + 2 and ones[0]:  # TensorFlow counts N and C too
         middle = entries[1:-1] if ones[-1] else entries[2:]
-    elif len(set(map(repr, entries))) == 1:  # one number, too often or not often enough
+    elif len(set(map(show, entries))) == 1:  # one number, too often or not often enough
         middle = entries[:1] * ndim
     else:
         middle = steps if len(steps) == ndim else [1] * ndim

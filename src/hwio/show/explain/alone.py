@@ -27,7 +27,7 @@ def looks_like_weights(shape: tuple[int, ...]) -> bool:
 def one_array(x: Any) -> str:
     """Word a call of ``explain`` without w."""
     shape = x if is_shape(x) else getattr(x, "shape", ())
-    if not looks_like_weights(tuple(shape)):
+    if not (isinstance(shape, tuple) and looks_like_weights(shape)):
         return word("w is missing", [], "hwio.explain(x, w)")
     facts = [f"{tuple(shape)} looks like w alone: x comes first, then w"]
     return word("explain takes x and w, but one array is given", facts, "hwio.explain(x, w)")

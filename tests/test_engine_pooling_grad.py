@@ -207,6 +207,27 @@ def test_rows_and_channels_are_shared_out(threads, served, monkeypatch):
     assert served
 
 
+@pytest.mark.nightly
+def test_random_gradients_shared_out(served, report, monkeypatch):
+    from hwio.engine.launch import pooling_grad
+
+    monkeypatch.setattr(pooling_grad, "TASK", 1)
+    before, count = hwio.get_num_threads(), 5000
+    try:
+        hwio.set_num_threads(3)
+        for seed, case in enumerate(seeded_pools(15, count)):
+            options = {**case.options, "layout": None}
+            order = case.options["layout"].partition("->")[0]
+            sizes = [case.x_shape[order.index(a)] for a in sorted(order, key="NDHWC".index)]
+            monkeypatch.setattr(pooling_grad, "PART", (256, 32)[seed % 2])
+            shape = (*sizes[:-1], sizes[-1] * 17)
+            same_as_numpy(PoolCase("random", shape, case.window, options), seed=seed)
+    finally:
+        hwio.set_num_threads(before)
+    assert len(served) == CALLS * count
+    report(f"random gradients of pooling, shared out to tiny tasks: {count} × {CALLS}")
+
+
 def test_kernels_equal_torch(served):
     torch = pytest.importorskip("torch", reason="torch, to compare with")
     rng = np.random.default_rng(0)

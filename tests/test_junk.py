@@ -285,3 +285,18 @@ def _float(number: float) -> float:
         return float(number)
     except OverflowError:
         return float("inf") if number > 0 else float("-inf")
+
+
+@pytest.mark.parametrize("step", [2**40, 1])
+def test_no_images_with_a_border_that_no_array_can_have(step: int) -> None:
+    x, w = np.ones((0, 5, 5, 1)), np.ones((1, 1, 1, 1))
+    options = {"padding": 2**40, "stride": step}
+    if step == 1:  # y itself is no array then
+        with pytest.raises(hwio.LimitError, match="no numbers"):
+            hwio.conv(x, w, **options)
+        return
+    assert hwio.conv(x, w, **options).shape == (0, 3, 3, 1)
+    dx, dw, db = hwio.conv_grad(x, w, np.ones((0, 3, 3, 1)), **options)
+    assert dx.shape == x.shape
+    np.testing.assert_array_equal(dw, np.zeros_like(w))
+    np.testing.assert_array_equal(db, [0])

@@ -9,9 +9,18 @@ import os
 import warnings
 from functools import lru_cache
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, TypeVar
+
+from hwio.errors import HwioError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SWITCHED_OFF = "HWIO_ENGINE is off"
 _BROKEN: list[str] = []  # why the engine gave up, once it has
+# what a call raises on its caller's account, as NumPy would: no failure of the engine
+OWN = MemoryError, FloatingPointError, HwioError
+Made = TypeVar("Made")
 
 
 @lru_cache(maxsize=1)
@@ -41,8 +50,34 @@ def refusal() -> str | None:
     return _BROKEN[0] if _BROKEN else missing()
 
 
+def tried(make: Callable[[], Made | None]) -> Made | None:
+    """Return what is made, None where that failed and the engine gave up.
+
+    A compiler can fail in any way; NumPy, which serves then, does not.
+    """
+    try:
+        return make()
+    except OWN:
+        raise
+    except Exception as error:
+        if _came_by_signal(error):
+            raise
+        give_up(error)
+        return None
+
+
 def give_up(error: BaseException) -> None:
     """Stop using the engine in this process after a kernel failed; warn once."""
     if not _BROKEN:
         _BROKEN.append(f"a kernel failed: {type(error).__name__}: {error}")
         warnings.warn(f"hwio: {_BROKEN[0]}; NumPy serves instead", RuntimeWarning, stacklevel=4)
+
+
+def _came_by_signal(error: BaseException) -> bool:
+    """Tell whether a signal's handler raised it, such as a limit of time: it passed the handler's frame."""
+    import signal
+    import traceback
+
+    handlers = map(signal.getsignal, signal.valid_signals())
+    codes = {getattr(getattr(h, "__func__", h), "__code__", None) for h in handlers} - {None}
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))

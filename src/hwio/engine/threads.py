@@ -46,17 +46,39 @@ class Pool:
         self.claim = self.state + _CLAIM
         self._claimed = self._block[(self.claim - self._block.ctypes.data) // 8 :]
         self.scratch: list[np.ndarray[Any, Any]] = []
+        self.reserved = 0  # words that started launches may use of the last one
         self._workers: list[threading.Thread] = []
         if not self._tell_futex() or threads == 1:  # workers that can't sleep would burn a core
             self.threads, self.state = 1, 0
             return
         self._close = caller(address_of("pool", "pool_close"), 1)
-        work = caller(address_of("pool", "pool_work"), 3)
-        for number in range(1, threads):
-            args = (self.state, number, SPINS)
-            worker = threading.Thread(target=work, args=args, name=f"hwio-{number}", daemon=True)
-            worker.start()
+        self._work = caller(address_of("pool", "pool_work"), 3)
+        try:
+            self._start_workers()
+        except (
+            BaseException
+        ):  # those that run are sent home, and hold the memory until they have gone
+            self._close(self.state)
+            raise
+        if self.threads == 1:
+            self.state = 0
+
+    def _start_workers(self) -> None:
+        """Start as many as are wanted, or as may be."""
+        for number in range(1, self.threads):
+            worker = threading.Thread(
+                target=self._serve, args=(number,), name=f"hwio-{number}", daemon=True
+            )
+            try:
+                worker.start()
+            except RuntimeError:  # a container that allows no more threads
+                self.threads = number
+                return
             self._workers.append(worker)
+
+    def _serve(self, number: int) -> None:
+        """Be a worker. The thread refers to the pool, and so to the memory that it reads."""
+        self._work(self.state, number, SPINS)
 
     def use_scratch(self, buffer: np.ndarray[Any, Any]) -> None:
         """Give started launches another scratch memory.
@@ -65,6 +87,7 @@ class Pool:
         """
         self.scratch.append(buffer)
         self._claimed[_SCRATCH] = buffer.ctypes.data
+        self.reserved = len(buffer)  # last: a signal's handler may raise between any two lines
 
     def close(self) -> None:
         """Send the workers home and wait until they have gone."""

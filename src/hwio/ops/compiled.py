@@ -6,17 +6,15 @@ axes, another number type, padding that is not zeros, it gets them block by bloc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import give_up, refusal
+from hwio.engine import refusal, tried
 from hwio.engine.registry import KERNELS, PARTS
 from hwio.engine.small import is_small
-from hwio.errors import RangeError
 from hwio.ops.blockwise import assemble
 from hwio.ops.canonical import canonical_views
 from hwio.ops.finish import finish, integer_dtype
@@ -54,14 +52,14 @@ def run_compiled(
     x, w = canonical_views(problem, x, w)
     compute = problem.compute
     if compute is None and problem.plan.kernel == "direct" and not kernel_is_small(problem):
-        y = _tried(partial(run_whole, problem, x, w, b, packs, room))
+        y = tried(partial(run_whole, problem, x, w, b, packs, room))
         if y is not None or refusal():
             return y
     if compute is None:
         compute = integer_dtype(problem, x, w, b)
         if compute.kind != "f":
             return None
-    return _tried(partial(_run_all, Operands(problem, compute, w, b, packs), x, room))
+    return tried(partial(_run_all, Operands(problem, compute, w, b, packs), x, room))
 
 
 def _run_all(weights: Operands, x: Array, room: Array | None) -> Array:
@@ -75,17 +73,6 @@ def _run_all(weights: Operands, x: Array, room: Array | None) -> Array:
         again = replace(weights, problem=one, packed={}, bad=set())
         _run(again, x[n : n + 1], y[n : n + 1])
     return y
-
-
-def _tried(launch: Callable[[], Array | None]) -> Array | None:
-    """Return what a launch returns, None where it failed and the engine gave up."""
-    try:
-        return launch()
-    except (MemoryError, RangeError, FloatingPointError):  # the caller's own, as NumPy's
-        raise
-    except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
-        give_up(error)
-        return None
 
 
 @dataclass(slots=True)

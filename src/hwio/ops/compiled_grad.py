@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import give_up
+from hwio.engine import tried
 from hwio.engine.gradient_registry import GRADIENT_KERNELS
 from hwio.errors import OptionError, word
 from hwio.gradients.fold import fold
@@ -43,7 +42,7 @@ def compiled_dx(
 
         return gradient_x.run(forward, np.ascontiguousarray(dy), w, whole, packs)
 
-    dx = _tried(run)
+    dx = tried(run)
     if dx is None or whole is geo:
         return dx
     return np.ascontiguousarray(fold(dx, geo, mode))
@@ -65,7 +64,7 @@ def compiled_dw(problem: Backward, x: Array, dy: Array) -> Array | None:
 
         return gradient_w.run(kernel, np.ascontiguousarray(x), np.ascontiguousarray(dy), geo)
 
-    return _tried(run)
+    return tried(run)
 
 
 def chosen(problem: Backward, kind: str, of: str) -> str | None:
@@ -77,17 +76,6 @@ def chosen(problem: Backward, kind: str, of: str) -> str | None:
         rule = f"method={named!r} computes in float32 and float64, and here it would be in {kind}"
         raise OptionError(word(rule, [], "method='auto'"))
     return None if 0 in (*geo.x_shape, *geo.y_shape, *geo.w_shape) else named
-
-
-def _tried(run: Callable[[], Array | None]) -> Array | None:
-    """Run a kernel; None if the engine fails, which is then given up."""
-    try:
-        return run()
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
-        give_up(error)
-        return None
 
 
 def _kind(array: Array) -> str:

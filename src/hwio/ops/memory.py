@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from hwio.errors import LimitError, word
-from hwio.shapes.counts import check_int
+from hwio.shapes.counts import LARGEST, check_int
 from hwio.shapes.geometry import arithmetic
 from hwio.shapes.layout import describe
 
@@ -65,6 +65,9 @@ def check_output(geo: Geometry, layout: Layout, itemsize: int, limit: Any) -> in
     if need > max(physical_memory(), most or 0):
         parts = _parts(geo, layout, itemsize)
         check_memory(need, most, parts, _smaller(geo, layout, need, most))
+    if prod(n or 1 for n in geo.y_shape) * itemsize >= LARGEST:
+        rule = "y would have no numbers, but NumPy has no array with axes of these sizes"
+        raise LimitError(word(rule, _parts(geo, layout, itemsize), "padding='same'"))
     return most
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import give_up, refusal
+from hwio.engine import refusal, tried
 from hwio.pooling import MAX
 from hwio.pooling.divisor import divisor
 
@@ -42,14 +42,11 @@ def compiled_windows(
     # here and not above: it loads llvmlite, which `import hwio` must not
     from hwio.engine.launch import pooling
 
-    try:
+    def run() -> Array | None:
         launch = _launch(pooling, problem, x.dtype, reduction, counts)
         return None if launch is None else pooling.run(launch, x, problem.geometry.y_shape)
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
-        give_up(error)
-        return None
+
+    return tried(run)
 
 
 def _launch(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import give_up, refusal
+from hwio.engine import refusal, tried
 from hwio.ops.integers import largest
 from hwio.pooling.divisor import divisor
 
@@ -82,15 +82,12 @@ def _given(
     # here and not above: it loads llvmlite, which `import hwio` must not
     from hwio.engine.launch import pooling_grad
 
-    try:
+    def run() -> Array | None:
         launch = _launch(pooling_grad, problem, task, (x.dtype, dy.dtype), counts)
         shape = problem.geometry.x_shape
         return None if launch is None else pooling_grad.run(launch, x, dy, shape)
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001  a compiler can fail in any way; NumPy does not
-        give_up(error)
-        return None
+
+    return tried(run)
 
 
 def _launch(

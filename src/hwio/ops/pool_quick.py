@@ -7,11 +7,12 @@ kernel that takes the arrays as they come. All others are checked and prepared a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import give_up, refusal
+from hwio.engine import refusal, tried
 from hwio.ops.keys import apart, is_fixed
 from hwio.ops.pool_check import keep, known
 
@@ -87,14 +88,7 @@ def again(key: Any, *arrays: Array) -> Array | None:
         flags = array.flags
         if not (flags.c_contiguous and flags.aligned):
             return None
-    try:
-        result: Array = found.module.run(found.launch, *arrays, found.shape)
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001  as in pool_compiled
-        give_up(error)
-        return None
-    return result
+    return tried(partial(found.module.run, found.launch, *arrays, found.shape))
 
 
 def remember(key: Any, problem: PoolProblem, kept: tuple[Any, ...], module: str) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import give_up, refusal
+from hwio.engine import refusal, tried
 from hwio.engine.threads import HERE
 from hwio.ops.compiled import kernel_is_small
 from hwio.ops.launches import plain_start, ready_call
@@ -91,20 +91,6 @@ def _straight(problem: Problem) -> bool:
     lay = problem.layout
     moved = any(axes != tuple(range(len(axes))) for axes in (lay.x_axes, lay.w_axes, lay.y_axes))
     return lay.batched and not (moved or problem.flip) and problem.result == problem.compute
-
-
-Made = TypeVar("Made")
-
-
-def tried(make: Callable[[], Made | None]) -> Made | None:
-    """Return what is made, None where it failed and the engine gave up."""
-    try:
-        return make()
-    except (MemoryError, FloatingPointError):
-        raise
-    except Exception as error:  # noqa: BLE001  as in run_compiled
-        give_up(error)
-        return None
 
 
 class PlainLaunch:

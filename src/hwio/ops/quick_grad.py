@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwio.engine import refusal
+from hwio.engine import refusal, tried
 from hwio.engine.gradient_registry import GRADIENT_KERNELS
 from hwio.ops.backward import check_room_for
 from hwio.ops.canonical import w_view
 from hwio.ops.compiled_grad import chosen
 from hwio.ops.grad_each import grad_b, grad_w, grad_x
 from hwio.ops.launches import Starts
-from hwio.ops.quick import tried
 
 if TYPE_CHECKING:
     from hwio.ops.backward import Backward

@@ -39,6 +39,10 @@ def run_method(
     compute = problem.compute
     if compute is None:
         compute = integer_dtype(problem, x, w, b)
+    if (
+        0 in geo.y_shape
+    ):  # a padded x, or its windows, could be larger than arrays without numbers may
+        return np.empty(geo.y_shape, problem.result) if room is None else room
     cut = lengths is not None and METHODS[name].unit is not None
     lengths = lengths if cut else method_lengths(name, geo, problem.itemsize)
     clean = not geo.padded and x.dtype == compute == problem.result and x.flags.aligned

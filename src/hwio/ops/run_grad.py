@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hwio.gradients.apply import apply_dw, apply_dx
 from hwio.ops.canonical import pad
 from hwio.ops.compiled_grad import compiled_dw, compiled_dx
@@ -35,6 +37,8 @@ def gradient_for_x(
     -------
     array, shape (n, *in, c)
     """
+    if not (dy.size and w.size):  # nor could every padded x without numbers be made
+        return np.zeros(problem.geometry.x_shape, dy.dtype)
     dx = compiled_dx(problem, dy, w, packs) if problem.compiled else None
     if dx is not None:
         return dx
@@ -56,6 +60,8 @@ def gradient_for_w(problem: Backward, x: Array, dy: Array) -> Array:
     -------
     array, shape (*kernel, i, o)
     """
+    if not (x.size and dy.size):
+        return np.zeros(problem.geometry.w_shape, x.dtype)
     dw = compiled_dw(problem, x, dy) if problem.compiled else None
     if dw is not None:
         return dw

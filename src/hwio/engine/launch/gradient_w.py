@@ -94,7 +94,8 @@ def _task(kernel: str, geo: Geometry, dtype: np.dtype[Any]) -> tuple[Task, tuple
 def _finished(kernel: str, dw: Array, geo: Geometry) -> Array:
     """Return dw (*kernel, i, o) of what the kernel wrote."""
     if kernel == "dw_depthwise":
-        dw = dw.sum(0)[:, : geo.out_channels]  # (taps, c)
+        with np.errstate(over="ignore", invalid="ignore"):  # as a kernel's own sums
+            dw = dw.sum(0)[:, : geo.out_channels]  # (taps, c)
     else:
         dw = dw[..., : geo.group_filters]  # (taps·i, groups, o)
     return np.ascontiguousarray(dw).reshape(geo.w_shape)

@@ -162,7 +162,7 @@ def _reserve(workers: Pool, words: int) -> bool:
     if words > MOST_SCRATCH:
         return False
     with _LOCK:
-        held = len(workers.scratch[-1]) if workers.scratch else 0
+        held = workers.reserved
         if words > held:
             # what an earlier call gave back, as a rule; grown by steps, so that few are kept
             workers.use_scratch(take(max(words, held + held // 2)))

@@ -354,7 +354,7 @@ def test_an_explanation_fits_the_terminal(columns, monkeypatch):
         lines = [line for line in str(said).splitlines() if "in NumPy:" not in line]
         assert max(map(len, lines)) <= columns
     if columns == 80:  # a long reason stays in its column
-        assert re.search(r"^ {30,}image$|^ {30,}\S.*would", str(layer), re.M)
+        assert re.search(r"^ {30,}(image|product)$|^ {30,}\S.*would", str(layer), re.M)
 
 
 def test_a_page_stands_alone_and_a_notebook_gets_a_part():

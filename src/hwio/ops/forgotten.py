@@ -25,6 +25,7 @@ def conv_changes() -> Iterator[dict[str, Any]]:
 
 def pool_changes() -> Iterator[dict[str, Any]]:
     """Yield the options of a pooling that are forgotten most."""
+    yield from ({"layout": each} for each in ("NCHW", "HWC", "NCW", "CHW", "NCDHW"))
     yield from ({"stride": each} for each in (2, 1, 3, 4))
     yield from ({"padding": each} for each in _PADDINGS)
     yield {"ceil_mode": True}

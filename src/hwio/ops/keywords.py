@@ -162,7 +162,7 @@ def _sizes(ours: str, value: Any) -> str:
     if ours == "output_size" and len(entries) in (4, 5):
         entries = entries[1:-1]
     ones = [isinstance(each, int) and each == 1 for each in entries]
-    if len(entries) in (4, 5) and ones[0] and ours in ("stride", "dilation"):
+    if len(entries) in (4, 5) and ones[0] and ours in ("window", "stride", "dilation"):
         entries = entries[1:-1] if ones[-1] else entries[2:]
     return show(entries)
 

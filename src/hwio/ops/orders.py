@@ -46,6 +46,7 @@ _ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "prepare": (
         ("PyTorch's conv2d", f"w b {_LAYER}"),
+        ("", "w b padding"),
         *(("", f"w {_LAYER}"), ("", "w padding method"), ("", "w method"), ("", "w activation")),
     ),
     "plan": (_PLAIN, ("PyTorch's conv2d", f"x w {_LAYER}")),
@@ -63,8 +64,8 @@ _ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "argmax_pool": (("PyTorch's max_pool2d", f"x {_MAX} return_indices"),),
     "max_pool_grad": (
-        ("TensorFlow's MaxPoolGrad", "x y dy window stride padding"),
         ("PyTorch's max_pool2d", f"x dy {_MAX}"),
+        ("TensorFlow's MaxPoolGrad", "x y dy window stride padding"),
     ),
     "avg_pool": (
         ("PyTorch's avg_pool2d", f"x {_MEAN} divisor_override"),

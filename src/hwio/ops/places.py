@@ -219,5 +219,7 @@ def _written(spoken: str, name: str, value: Any, x: Any, w: Any) -> list[str]:
     if name == "padding" and isinstance(value, tuple | list) and is_shape(tuple(value)):
         pairs = [(int(n), int(n)) for n in value]  # one number per axis, as in PyTorch
         return spelled(name, value if len(set(value)) == 1 else pairs, x, w)
-    plain = isinstance(value, bool | float | list) or (name == "layout" and text and "," in value)
+    listed_out = isinstance(value, list) and name not in ("window", "stride", "dilation")
+    plain = isinstance(value, bool | float) or listed_out
+    plain = plain or (name == "layout" and text and "," in value)
     return [show(value)] if plain else spelled(name, value, x, w)

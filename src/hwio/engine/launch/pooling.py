@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FAR = 1 << 31  # sizes above it might overflow on the way
 TASK = 8192  # vectors of x that one task reads at least: some microseconds
+WINDOW = 16  # vectors that are read in the time of one window's own steps
 LONG = 1024  # bytes of channels that a task takes at least, where tasks share channels
 LITTLE = 1 << 14  # numbers of x that a pooling reads: below it no call waits for a compiler
 
@@ -89,8 +90,7 @@ def launch_of(task: str, geo: Geometry, kind: str, by: Array, threads: int) -> P
     threads : int
     """
     vector, size = processor().vector_bytes, int(kind[1])
-    reads = prod(geo.kernel) * -(-geo.in_channels * size // vector)
-    reads *= geo.n * geo.pixels
+    reads = reads_of(geo, size, vector)
     wide = geo.out_size[-1]
     rows = geo.n * geo.pixels // wide
     most = max(1, min(8 * threads, reads // TASK)) if threads > 1 else 1
@@ -118,6 +118,12 @@ def launch_of(task: str, geo: Geometry, kind: str, by: Array, threads: int) -> P
     words = np.array([fields.get(name, 0) for name in FIELDS], np.int64)
     held = run_held() if reads < 2 * TASK else None
     return PoolingLaunch(words, -(-units // tiles), by, held)
+
+
+def reads_of(geo: Geometry, size: int, vector: int) -> int:
+    """Count the vectors of x that a pooling reads, and add what a window takes beside them."""
+    vectors = -(-geo.in_channels * size // vector)
+    return geo.n * geo.pixels * (prod(geo.kernel) * vectors + WINDOW)
 
 
 def channel_parts(channels: int, least: int, wanted: int) -> tuple[int, int]:

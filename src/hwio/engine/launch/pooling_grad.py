@@ -18,6 +18,7 @@ from hwio.engine.launch.pooling import (
     PoolingLaunch,
     channel_parts,
     nothing_for,
+    reads_of,
     size_fields,
 )
 from hwio.engine.pack import address, aligned
@@ -63,13 +64,13 @@ def launch_of(
     """
     vector, sizes = processor().vector_bytes, [int(kind[1]) for kind in kinds]
     symbol, parameters = pooling_grad_block(task, *kinds, vector)
-    work = geo.n * geo.pixels * prod(geo.kernel) * -(-geo.in_channels * max(sizes) // vector)
+    work = reads_of(geo, max(sizes), vector)
     most = max(1, min(4 * threads, work // TASK)) if threads > 1 else 1
     fields = size_fields(geo, 1)
     shares = _shares(fields, geo.n, geo.in_channels, max(sizes), most)
     units = geo.n * shares["pieces"] * shares["parts"]
     held = run_held(3) if work < TASK else None
-    at_once = units if held else -(-units // min(units, 2 * most))
+    at_once = units if held else -(-units // min(units, most))
     fields |= shares
     fields |= {
         "pixels": geo.n,

@@ -159,7 +159,7 @@ def test_what_torch_has_and_hwio_has_not_is_refused_by_name(torch):
         "  x, w and b must all be there, and so is y\n"
         "  fix: w = w.cpu()"
     )
-    with pytest.raises(hwio.ArgumentTypeError, match=r"x is a ndarray, not a torch\.Tensor"):
+    with pytest.raises(hwio.ArgumentTypeError, match=r"x is an ndarray, not a torch\.Tensor"):
         conv(np.ones((1, 2, 4, 4)), w)
     with pytest.raises(hwio.ArgumentTypeError, match="x is sparse"):
         conv(x.to_sparse(), w)

@@ -231,7 +231,7 @@ def test_examples_run():
 @pytest.mark.parametrize(
     ("feeds", "error", "says"),
     [
-        (X, hwio.ArgumentTypeError, """the inputs are a ndarray, not a dict of arrays
+        (X, hwio.ArgumentTypeError, """the inputs are an ndarray, not a dict of arrays
   'x'  float32 (?, 3, ?, 7)
   fix: run(None, {'x': x})"""),
         ({}, hwio.ArgumentTypeError, """the input 'x' is missing
@@ -580,7 +580,7 @@ def test_nodes_are_refused_by_name(nodes, x, error, says):
         ("no_such.onnx", hwio.FileError, "'no_such.onnx' is not there\n  a model is one file, .onnx"),
         ("/", hwio.FileError, "'/' is a folder"),
         (None, hwio.ArgumentTypeError, "model is None, not an ONNX model"),
-        (X, hwio.ArgumentTypeError, "model is a ndarray, not an ONNX model"),
+        (X, hwio.ArgumentTypeError, "model is an ndarray, not an ONNX model"),
     ],
 )  # fmt: skip
 def test_what_is_no_model_is_refused(given, error, says):

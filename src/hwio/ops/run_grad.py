@@ -37,11 +37,11 @@ def gradient_for_x(
     -------
     array, shape (n, *in, c)
     """
-    if not (dy.size and w.size):  # nor could every padded x without numbers be made
-        return np.zeros(problem.geometry.x_shape, dy.dtype)
     dx = compiled_dx(problem, dy, w, packs) if problem.compiled else None
     if dx is not None:
         return dx
+    if not (dy.size and w.size):  # not every padded x without numbers can be made
+        return np.zeros(problem.geometry.x_shape, dy.dtype)
     return apply_dx(problem.way, dy, w, problem.geometry, problem.padding_mode)
 
 
@@ -60,11 +60,11 @@ def gradient_for_w(problem: Backward, x: Array, dy: Array) -> Array:
     -------
     array, shape (*kernel, i, o)
     """
-    if not (x.size and dy.size):
-        return np.zeros(problem.geometry.w_shape, x.dtype)
     dw = compiled_dw(problem, x, dy) if problem.compiled else None
     if dw is not None:
         return dw
+    if not (x.size and dy.size):
+        return np.zeros(problem.geometry.w_shape, x.dtype)
     geo = problem.geometry
     x = pad(x, geo, problem.padding_mode) if geo.padded else x
     return apply_dw(problem.way, x, dy, geo)

@@ -264,9 +264,8 @@ def test_views_are_copied_and_served(served):
         for dx, want in zip(*both, strict=True):
             assert dx.flags.c_contiguous == want.flags.c_contiguous
             np.testing.assert_array_equal(dx, want)
-    assert (
-        len(served) == 3 * CALLS - 2
-    )  # dx of a mean lies in memory as dy does, and the last is turned
+            assert np.argsort(dx.strides).tolist() == np.argsort(want.strides).tolist()
+    assert len(served) == 3 * CALLS
 
 
 def test_results_lie_as_x_does(served):
@@ -274,7 +273,7 @@ def test_results_lie_as_x_does(served):
     dy = np.ones((2, 20, 4, 4))
     assert hwio.max_pool_grad(x, dy, 2, layout="NCHW").flags.c_contiguous
     assert hwio.avg_pool_grad(x, dy, 2, layout="NCHW").flags.c_contiguous
-    assert not served
+    assert len(served) == 2
 
 
 def test_whole_numbers_that_no_float_has(served):

@@ -300,3 +300,30 @@ def test_no_images_with_a_border_that_no_array_can_have(step: int) -> None:
     assert dx.shape == x.shape
     np.testing.assert_array_equal(dw, np.zeros_like(w))
     np.testing.assert_array_equal(db, [0])
+
+
+class Shapeless:
+    """An object whose shape can't be asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, w: hwio.conv_transpose(layout={"a": 1}),
+        lambda x, w: hwio.conv(layout=np.ones(3)),
+        lambda x, w: hwio.prepare(layout=np.ones((1, 5, 5, 3))),
+        lambda x, w: hwio.prepare(w, layout=np.ones((0, 5, 5, 3))),
+        lambda x, w: hwio.conv(Shapeless(), w),
+        lambda x, w: hwio.conv(x, w, None, Shapeless()),
+        lambda x, w: hwio.conv(x, w, padding=Shapeless()),
+        lambda x, w: hwio.max_pool(x, Shapeless()),
+        lambda x, w: hwio.max_pool(x, 2, like=np.ndarray),
+    ],
+)
+def test_junk_in_other_places_is_refused_in_words(call: Any) -> None:
+    with pytest.raises(hwio.HwioError):
+        call(np.ones((1, 5, 5, 3)), np.ones((3, 3, 3, 8)))

@@ -123,3 +123,17 @@ def test_an_overflow_on_the_way_shows_in_every_way(method):
         y = hwio.conv(x, w, method=method)
     assert not np.isfinite(direct).any()
     np.testing.assert_array_equal(y, direct)
+
+
+def test_weights_that_are_not_aligned_leave_nothing_for_those_that_are():
+    w = np.arange(9 * 3 * 8, dtype=np.float32).reshape(3, 3, 3, 8)
+    x = np.arange(64 * 3, dtype=np.float32).reshape(1, 8, 8, 3)
+    room = np.empty(w.nbytes + 1, np.uint8)[1:].view(np.float32)
+    want = hwio.conv(x, w, method="loop")
+    for order in ("C", "F"):
+        off = room.reshape(w.shape) if order == "C" else room.reshape(w.shape[::-1]).T
+        off[...] = w
+        assert not off.flags.aligned
+        for _ in range(2):
+            for given in (off, np.array(w, order=order)):
+                np.testing.assert_array_equal(hwio.conv(x, given), want)

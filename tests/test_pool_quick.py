@@ -116,3 +116,26 @@ def test_a_kernel_that_fails_later_leaves_numpy(monkeypatch):
     with pytest.warns(RuntimeWarning, match="NumPy serves instead"):
         np.testing.assert_array_equal(hwio.max_pool_grad(X, DY, 2), wanted)
     np.testing.assert_array_equal(hwio.max_pool_grad(X, DY, 2), wanted)
+
+
+def test_like_is_answered_at_every_call():
+    x = np.random.default_rng(0).random((2, 40, 40, 64)).astype(np.float32)
+    for call in (hwio.max_pool, hwio.avg_pool):
+        assert [type(call(x, 2, like=[])) for _ in range(3)] == [list] * 3
+        assert [type(call(x, 2)) for _ in range(3)] == [np.ndarray] * 3
+
+
+def test_options_that_hold_themselves_or_do_not_hash_are_refused_in_words():
+    x = np.ones((1, 6, 6, 2), np.float32)
+    dy, loop = hwio.max_pool(x, 2), []
+    loop.append(loop)
+    for junk in (loop, np.void(b"ab")):
+        for option in ("stride", "padding", "dilation", "ceil_mode", "layout", "method"):
+            for call in (hwio.max_pool, hwio.avg_pool):
+                with pytest.raises(hwio.HwioError):
+                    call(x, 2, **{option: junk})
+            for call in (hwio.max_pool_grad, hwio.avg_pool_grad):
+                with pytest.raises(hwio.HwioError):
+                    call(x, dy, 2, **{option: junk})
+        with pytest.raises(hwio.HwioError):
+            hwio.max_pool(x, junk)

@@ -17,7 +17,6 @@ _CALLS = {
     'hwio.conv(x, w, layout="NHWC,HWCM")': "depthwise depthwiseconv depthwiseconvolution",
     'hwio.conv(x, w, activation="relu")': "relu",
     'hwio.conv(x, w, activation="relu6")': "relu6",
-    "hwio.conv(x, w, padding=1)": "pad zeropad zeropadding",
     "hwio.prepare(w, b)": "layer convlayer compile jit",
     "hwio.conv_grad(x, w, dy)": "backward convbackward convbackprop convbackpropinput "
     "convbackpropfilter convinput convweight convgradinput convgradweight grad gradient gradients "
@@ -51,6 +50,17 @@ _LAB = {
     "pool_forward": "hwio.lab.pool_forward(A_prev, hparameters)",
     "pool_backward": "hwio.lab.pool_backward(dA, cache)",
 }
+# what NumPy does, and what hwio has none of
+_NUMPY = {
+    "x.reshape(len(x), -1) @ w + b": "dense linear fullyconnected fc affine innerproduct",
+    "x.reshape(len(x), -1)": "flatten",
+    "np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))": "pad zeropad zeropadding",
+    "np.tanh(x)": "tanh",
+    "1 / (1 + np.exp(-x))": "sigmoid",
+    "": "softmax crossentropy loss batchnorm batchnormalization layernorm dropout embedding attention "
+    "sequential model module nn layers functional optim optimizer adam sgd gelu leakyrelu",
+}
+_IN_NUMPY = {name: text for text, names in _NUMPY.items() for name in names.split()}
 _CALLED = {name: call for call, names in _CALLS.items() for name in names.split()}
 # as classes: Conv2D
 _LAYERS = {
@@ -84,6 +94,10 @@ def no_such_name(module: str, name: str, own: Iterable[str]) -> str:
     if name.startswith("_") or len(name) > 60:  # asked by machines: copy, pickle, doctest, ...
         return rule
     call = _here(name)
+    if module == "hwio" and call is None and name not in _LAB and _plain(name) in _IN_NUMPY:
+        text = _IN_NUMPY[_plain(name)]
+        fact = "hwio has convolutions and poolings" + ("; this is NumPy's" if text else " alone")
+        return word(rule, [fact], text or None)
     if module != "hwio" or (call is None and name not in _LAB):
         near = nearest(name, own)
         return word(rule, [], f"did you mean {module}.{near}?") if near else rule

@@ -188,12 +188,12 @@ def conv(
                 flip=flip, activation=activation, method=method, precision=precision,
                 padding_mode=padding_mode, out_dtype=out_dtype, memory_limit=memory_limit,
             )  # fmt: skip
-    w = aligned(w)
+    w = aligned(w)  # of one that is not, a copy, which lies otherwise and so is not remembered
     options = (
         stride, padding, dilation, groups, activation, layout, flip, method, precision,
         padding_mode, out_dtype, memory_limit,
     )  # fmt: skip
-    if key is not None and all(map(is_fixed, options)):
+    if key is not None and w is given[1] and all(map(is_fixed, options)):
         if len(_KNOWN) >= _KNOWN_MOST:
             _KNOWN.clear()
         _KNOWN[key] = short_call(problem, x, w, b), problem

@@ -9,6 +9,7 @@ import numpy as np
 from hwio.ops.check import check_bias
 from hwio.ops.options import check_flip, check_ways, clip_of
 from hwio.shapes.counts import check_int, per_axis
+from hwio.shapes.grammar import read_letters
 from hwio.shapes.layout import default_layout, parse_layout
 from hwio.shapes.padding import check_padding_mode, resolve_padding
 
@@ -31,6 +32,8 @@ def check_early(w: Array, b: Array | None, options: dict[str, Any]) -> None:
         As ``hwio.conv``.
     """
     layout = options.get("layout")
+    if layout is not None and not isinstance(layout, str):  # it would not hash
+        read_letters(layout)
     lay = parse_layout(default_layout(w.ndim) if layout is None else layout)
     if len(lay.w) != w.ndim:
         return  # worded with x's shape, when there is one

@@ -150,6 +150,9 @@ def answer_as(like: Any, lazy: bool = False) -> Callable[[Any], Any]:
         return _same_laziness(like, lazy)
     if isinstance(like, np.ndarray | np.generic):
         return lambda y: y
+    if isinstance(like, type):
+        rule = f"like={like.__name__} is a type, not an array of the kind that is wanted"
+        raise ArgumentTypeError(word(rule, [_KINDS], "like=None   # a NumPy array"))
     if isinstance(like, list):
         return lambda y: y.tolist()
     check_device(like, "like")

@@ -15,11 +15,11 @@ MOST = 2  # fixes in one message
 
 
 def conv_changes() -> Iterator[dict[str, Any]]:
-    """Yield the options of a convolution that are forgotten most, one by one, then two at a time."""
+    """Yield the options of a convolution that are forgotten most, often before seldom."""
     yield from ({"padding": each} for each in _PADDINGS)
     yield from ({"stride": each} for each in _STEPS)
-    yield from ({"dilation": each} for each in (2, 3, 4, 1))
     yield from ({"stride": s, "padding": p} for s, p in product(_STEPS, _PADDINGS))
+    yield from ({"dilation": each} for each in (2, 3, 4, 1))
     yield from ({"padding": p, "dilation": d} for p, d in product(_PADDINGS, (2, 3, 4)))
 
 
@@ -78,7 +78,8 @@ def _is_farther(change: dict[str, Any], found: dict[str, Any]) -> bool:
 
 
 def told(texts: list[str]) -> list[str]:
-    """Word the fact beside such fixes."""
+    """Word the facts beside such fixes."""
     if not texts:
         return []
-    return [f"with {texts[0]} y has dy's shape: the options that made y belong here too"]
+    many = ["several options give that shape; only you know which made y"] * (len(texts) > 1)
+    return [f"with {texts[0]} y has dy's shape: the options that made y belong here too", *many]

@@ -81,7 +81,8 @@ def _told(name: str, say: str, given: dict[str, Any]) -> str:
         return "weights, in the order of the framework that they come from"
     what = "images" if name == "x" else "weights"
     arrays = [given[each] for each in ("x", "w") if isinstance(given.get(each), np.ndarray)]
-    layout = given.get("layout") or given.get("options", {}).get("layout")
+    layout = given.get("layout", given.get("options", {}).get("layout"))
+    layout = layout if isinstance(layout, str) else None
     try:
         lay = parse_layout(layout or default_layout(arrays[0].ndim if arrays else 4))
     except (HwioError, KeyError):

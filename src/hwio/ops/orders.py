@@ -9,6 +9,7 @@ import numpy as np
 
 from hwio.engine.registry import KERNELS
 from hwio.methods import METHODS
+from hwio.shapes.counts import shape_of_any
 from hwio.shapes.padding import PADDINGS
 
 _OWN = ("", "")  # the order of the function itself, as help() shows it
@@ -118,7 +119,7 @@ def order_of(
     >>> order_of("conv", [], [np.ones((1, 8, 1)), np.ones((3, 1, 1)), 2, "SAME"])
     ("TensorFlow's conv2d", ['x', 'w', 'stride', 'padding'])
     """
-    shape = getattr(values[0], "shape", values[0])
+    shape = shape_of_any(values[0]) or values[0]
     rank = len(shape) if isinstance(shape, tuple) else 0
     for whose, text in (*_ORDERS.get(function, ()), _OWN):
         names = text.split() or list(own)
@@ -160,7 +161,7 @@ def _is_padding(value: Any, rank: int) -> bool:
 
 
 def _is_array(value: Any, rank: int) -> bool:
-    return bool(getattr(value, "shape", ())) or isinstance(value, list)
+    return bool(shape_of_any(value)) or isinstance(value, list)
 
 
 def _is_bias(value: Any, rank: int) -> bool:

@@ -65,10 +65,11 @@ def other_dy(
         sizes = dict(zip(lay.y, right, strict=True))
         if letters != lay.y and tuple(sizes[a] for a in letters) == shape:
             fixes.append(f'layout="{lay.x},{lay.w}->{letters}"')
+    said = [own]
     if not fixes:
         fixes = forgotten(shape, options, conv_changes(), _sizes_of(shapes))
-        own = (told(fixes) or [own])[0]
-    return word(rule, [*facts, own], fixes or f"dy of shape {right}")
+        said = told(fixes) or said
+    return word(rule, [*facts, *said], fixes or f"dy of shape {right}")
 
 
 def _sizes_of(shapes: tuple[Shape, Shape]) -> Callable[[dict[str, Any]], tuple[Shape, Geometry]]:

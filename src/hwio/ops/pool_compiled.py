@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,25 @@ if TYPE_CHECKING:
     from hwio.types import Array
 
 
+# bytes of an array in another order, such as NCHW, that is copied for a kernel, and of one whose cells
+# have much work
+MOST_MOVED, MOST_WORKED = 512 << 10, 64 << 20
+MUCH = 9  # cells of a window
+
+
+def worth_ordering(array: Array, cells: int) -> bool:
+    """Tell whether an array (n, *in, c) lies as kernels read it, or is copied in less time than they save."""
+    most = MOST_WORKED if cells >= MUCH else MOST_MOVED
+    return bool(array.flags.c_contiguous or array.nbytes <= most)
+
+
+def laid_as(like: Array, array: Array) -> Array:
+    """Return an array whose axes follow each other in memory as those of another one do."""
+    order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
+    ordered: Array = np.ascontiguousarray(array.transpose(order))
+    return ordered.transpose(sorted(range(like.ndim), key=order.__getitem__))
+
+
 def compiled_windows(
     problem: PoolProblem, x: Array, reduction: Reduction, counts: bool | None = None
 ) -> Array | None:
@@ -25,7 +45,7 @@ def compiled_windows(
     ----------
     problem : PoolProblem
     x : array, shape (n, *in, c)
-        Other orders in memory are NumPy's, which keeps them.
+        Large arrays in another order in memory are NumPy's, which keeps it; smaller ones are copied.
     reduction : Reduction
     counts : bool, optional
         To divide sums: whether cells of the padding count.
@@ -34,8 +54,13 @@ def compiled_windows(
     -------
     array, shape (n, *out, c), or None
     """
-    if problem.method != "auto" or not x.flags.c_contiguous or refusal() is not None:
+    if problem.method != "auto" or refusal() is not None:
         return None
+    if not worth_ordering(x, prod(problem.geometry.kernel)):
+        return None
+    if not x.flags.c_contiguous:
+        y = compiled_windows(problem, np.ascontiguousarray(x), reduction, counts)
+        return None if y is None else laid_as(x, y)
     if x.dtype == np.float16 and reduction is MAX:  # NumPy's own maximum of halves is slow
         y = compiled_windows(problem, x.astype(np.float32), reduction)
         return None if y is None else y.astype(np.float16)

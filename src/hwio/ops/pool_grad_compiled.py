@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwio.engine import refusal, tried
 from hwio.ops.integers import largest
+from hwio.ops.pool_compiled import MUCH, laid_as, worth_ordering
 from hwio.pooling.divisor import divisor
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def compiled_peaks(problem: PoolProblem, x: Array, dy: Array, all_ties: bool) ->
     ----------
     problem : PoolProblem
     x : array, shape (n, *in, c)
-        Other orders in memory are NumPy's, which keeps them.
+        Large arrays in another order in memory are NumPy's, which keeps it; smaller ones are copied.
     dy : array, shape (n, *out, c)
     all_ties : bool
 
@@ -36,15 +38,21 @@ def compiled_peaks(problem: PoolProblem, x: Array, dy: Array, all_ties: bool) ->
     -------
     array, shape (n, *in, c), or None
     """
-    if problem.method != "auto" or refusal() is not None or not _in_order(x):
+    if (
+        problem.method != "auto"
+        or refusal() is not None
+        or not (_in_order(x) or worth_ordering(x, MUCH))
+    ):
         return None
     kind = _FLOATS.get(x.dtype.str[1:])
     if kind is None and x.dtype.kind in "iu" and largest(x) <= _WHOLE:
         kind = np.float64
     if kind is None:
         return None
+    lies = x
     x = np.ascontiguousarray(x, kind if dy.dtype == np.float32 else np.float64)
-    return _given(problem, "all" if all_ties else "first", x, np.ascontiguousarray(dy))
+    dx = _given(problem, "all" if all_ties else "first", x, np.ascontiguousarray(dy))
+    return dx if dx is None or _in_order(lies) else laid_as(lies, dx)
 
 
 def compiled_means(problem: PoolProblem, dy: Array, counts: bool) -> Array | None:
@@ -61,10 +69,16 @@ def compiled_means(problem: PoolProblem, dy: Array, counts: bool) -> Array | Non
     -------
     array, shape (n, *in, c), or None
     """
-    if problem.method != "auto" or refusal() is not None or not _in_order(dy):
+    if (
+        problem.method != "auto"
+        or refusal() is not None
+        or not (_in_order(dy) or worth_ordering(dy, prod(problem.geometry.kernel)))
+    ):
         return None
+    lies = dy
     dy = np.ascontiguousarray(dy)
-    return _given(problem, "mean", dy, dy, counts)
+    dx = _given(problem, "mean", dy, dy, counts)
+    return dx if dx is None or _in_order(lies) else laid_as(lies, dx)
 
 
 def _in_order(array: Array) -> bool:

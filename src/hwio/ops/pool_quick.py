@@ -61,6 +61,15 @@ def key_of(name: str, arrays: tuple[Any, ...], options: tuple[Any, ...]) -> Any:
         Arrays as they come, or shapes.
     options : tuple
     """
+    try:
+        key = _key_of(name, arrays, options)
+        hash(key)
+    except Exception:  # noqa: BLE001  an option can hold itself, or refuse to be hashed; checks come later
+        return None
+    return key
+
+
+def _key_of(name: str, arrays: tuple[Any, ...], options: tuple[Any, ...]) -> Any:
     types = tuple(map(type, options))
     flat = tuple not in types or all(set(map(type, o)) == _INT for o in options if type(o) is tuple)
     if flat and _PLAIN.issuperset(types):

@@ -12,6 +12,7 @@ import numpy as np
 
 from hwio.engine import refusal, tried
 from hwio.engine.threads import HERE
+from hwio.ops.arrays import aligned
 from hwio.ops.compiled import kernel_is_small
 from hwio.ops.launches import plain_start, ready_call
 from hwio.ops.run import run
@@ -106,7 +107,7 @@ class PlainLaunch:
         if y is None and not HERE.alone:
             self._start = _start(self._starts)
             y = self._start(x, w, b)
-        return run(self._problem, x, w, b, None) if y is None else y
+        return run(self._problem, x, aligned(w), b, None) if y is None else y
 
 
 class QuickLaunch:

@@ -83,12 +83,22 @@ def nearest_int(value: Any, least: int) -> int:
     return number if least <= number < LARGEST else max(least, 1)
 
 
+def shape_of_any(value: Any) -> tuple[int, ...]:
+    """Return the shape of whatever has one, () for anything else, however it answers."""
+    try:
+        shape = value.shape
+    except Exception:  # noqa: BLE001  junk may raise anything
+        return ()
+    whole = isinstance(shape, tuple) and all(isinstance(n, int) for n in shape)
+    return shape if whole else ()
+
+
 def entries_of(value: Any) -> list[Any] | None:
     """Return the entries of a tuple, list or small array; None for anything else."""
     if isinstance(value, tuple | list):
         return list(value[:100])
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and shape and hasattr(value, "tolist") and prod(shape) <= 100:
+    shape = shape_of_any(value)
+    if shape and hasattr(value, "tolist") and prod(shape) <= 100:
         entries: list[Any] = value.tolist()
         return entries
     return None
@@ -96,8 +106,7 @@ def entries_of(value: Any) -> list[Any] | None:
 
 def flat_entries(value: Any) -> list[Any] | None:
     """Return the entries where there is one for each axis; None of an array out of its place, too."""
-    shape = getattr(value, "shape", None)
-    return None if isinstance(shape, tuple) and len(shape) > 1 else entries_of(value)
+    return None if len(shape_of_any(value)) > 1 else entries_of(value)
 
 
 def per_axis(value: Any, name: str, letters: str) -> tuple[int, ...]:

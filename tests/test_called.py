@@ -79,8 +79,24 @@ def test_every_call_of_the_table_can_be_typed(name: str) -> None:
 
 
 def test_names_that_are_nothing_s_stay_plain() -> None:
-    for name in ("Sequential", "softmax", "version", "__path2__", "_private", "x" * 1000):
+    for name in ("version", "__path2__", "_private", "x" * 1000):
         assert said(name) == f"module 'hwio' has no attribute {name!r}"
+
+
+def test_what_hwio_has_none_of_is_said() -> None:
+    for name in ("Sequential", "softmax", "BatchNorm2d", "nn"):
+        assert said(name).endswith("\n  hwio has convolutions and poolings alone")
+    assert said("Dense").endswith("fix: x.reshape(len(x), -1) @ w + b")
+    rng = np.random.default_rng(0)
+    names = {"np": np, "x": rng.random((2, 4, 4, 3)), "w": rng.random((48, 5)), "b": np.zeros(5)}
+    for name, shape in (
+        ("linear", (2, 5)),
+        ("Flatten", (2, 48)),
+        ("pad", (2, 6, 6, 3)),
+        ("tanh", (2, 4, 4, 3)),
+        ("sigmoid", (2, 4, 4, 3)),
+    ):
+        assert eval(said(name).partition("fix: ")[2], names).shape == shape
 
 
 def test_protocols_find_no_more_than_before() -> None:
